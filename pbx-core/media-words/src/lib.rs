@@ -1,0 +1,167 @@
+#![forbid(unsafe_code)]
+//! What control and media say to each other: plain data, nothing shared. Commands go in, events come out.
+//! Media knows legs and ports; it knows neither SDP nor calls.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One party's dialog and media; drawn by the switch, never used twice in the life of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LegKey(pub u64);
+
+/// Two UDP ports on one address: RTP on the even one, RTCP on the odd one after it (RFC 3550 11).
+/// An unspecified address means: every address of the machine; the SDP then names the one the phone reached us by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortPair {
+    /// Where the sockets are bound.
+    pub address: IpAddr,
+    /// The even port; RTCP is on `rtp + 1`.
+    pub rtp: u16,
+}
+
+/// Where a peer said in its SDP that it listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// From `c=` and `m=`.
+    pub rtp: SocketAddr,
+    /// From `a=rtcp:`, else `rtp` with the next port.
+    pub rtcp: SocketAddr,
+}
+
+/// Who sends, seen from us: RFC 3264's direction of our side of the leg.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendRecv,
+    /// We send, they do not (we have put them on hold).
+    SendOnly,
+    /// They send, we do not (they have put us on hold).
+    RecvOnly,
+    /// Nobody sends.
+    Inactive,
+}
+
+impl Direction {
+    /// May we send to this peer?
+    pub fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+    /// May this peer send to us?
+    pub fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+}
+
+/// One line of the negotiated media: an RTP payload type number and what it carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// 0 to 127.
+    pub number: u8,
+    /// Encoding name of `a=rtpmap`, upper case: `PCMA`, `OPUS`, `TELEPHONE-EVENT`.
+    pub encoding: String,
+    /// RTP clock in Hz.
+    pub clock_hz: u32,
+}
+
+/// What one leg is to do; each `Expect` replaces the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Take this pair (one that was reported free) for this leg.
+    Open {
+        /// Whose.
+        leg: LegKey,
+        /// Which sockets.
+        ports: PortPair,
+    },
+    /// What the peer's SDP promised: where it listens, who may send, and which payload types mean what. Opens the latch: the first
+    /// sane packet fixes the peer's real address, and from then on nobody else's packets are taken until the next `Expect` that names
+    /// another address.
+    Expect {
+        /// Whose.
+        leg: LegKey,
+        /// Announced addresses.
+        remote: Remote,
+        /// Our side's direction.
+        direction: Direction,
+        /// What was negotiated, both ways, in the order of preference.
+        payloads: Vec<Payload>,
+    },
+    /// Let these two hear each other, until `Split` or `Close`.
+    Join {
+        /// The earlier leg.
+        leg: LegKey,
+        /// The later leg.
+        with: LegKey,
+    },
+    /// Nobody hears this leg any more.
+    Split {
+        /// Whose; its partner is split with it.
+        leg: LegKey,
+    },
+    /// Give the ports back; answered with `Closed`. The pair rests 60 s before it is reported free again.
+    Close {
+        /// Whose.
+        leg: LegKey,
+    },
+}
+
+/// What media tells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// These pairs are bound and may be handed out.
+    PortsFree(Vec<PortPair>),
+    /// The peer's packets come from here.
+    Latched {
+        /// Whose.
+        leg: LegKey,
+        /// Real source of its RTP.
+        remote: SocketAddr,
+    },
+    /// Nothing has come from this peer, though it may send, for this long. Said once per silence.
+    Silent {
+        /// Whose.
+        leg: LegKey,
+        /// How long.
+        lasting: Duration,
+    },
+    /// A key was pressed (RFC 4733), once per press.
+    Digit {
+        /// Whose.
+        leg: LegKey,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
+    /// Every 5 s while the leg is open.
+    Figures {
+        /// Whose.
+        leg: LegKey,
+        /// So far.
+        figures: Figures,
+    },
+    /// The leg is closed; its last figures.
+    Closed {
+        /// Whose.
+        leg: LegKey,
+        /// At the end.
+        figures: Figures,
+    },
+}
+
+/// Counted for one leg, from what its peer sent us and what we sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// RTP packets received and accepted.
+    pub packets_received: u64,
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// Expected by sequence number and not received (RFC 3550 A.3), never below 0.
+    pub packets_lost: u64,
+    /// Datagrams refused: wrong source, no RTP, unknown payload.
+    pub packets_refused: u64,
+    /// Interarrival jitter in microseconds, RFC 3550 A.8.
+    pub jitter_us: u32,
+}

@@ -1,0 +1,51 @@
+//! The path a message came by, and by which an answer goes back (RFC 5626's flow).
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A SIP transport, RFC 3261 18 and RFC 7118.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Datagrams: requests are retransmitted.
+    Udp,
+    /// A stream, framed by Content-Length.
+    Tcp,
+}
+
+impl Transport {
+    /// True where the transport itself delivers (TCP and what runs on it), so that nothing is retransmitted.
+    pub fn is_reliable(self) -> bool {
+        match self {
+            Transport::Udp => false,
+            Transport::Tcp => true,
+        }
+    }
+
+    /// As it stands in Via: `UDP`, `TCP`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        }
+    }
+}
+
+/// One connection of a stream transport, numbered by the transport room from 1; 0 stands for UDP, and for a stream that is
+/// still to be opened (or found open) to `remote`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ConnectionId(pub u64);
+
+/// Transport, our address, their address, and the connection if there is one. Always resolved: no name, no wildcard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Flow {
+    /// How it travels.
+    pub transport: Transport,
+    /// Our address as the peer sees it; its port is the one we listen on, also on a connection we opened.
+    pub local: SocketAddr,
+    /// Their address: the source of what came.
+    pub remote: SocketAddr,
+    /// Which connection.
+    pub connection: ConnectionId,
+}
