@@ -1,0 +1,47 @@
+# The whole of what a person types. Each target sets up what it needs, on a fresh Debian 12 with a Rust toolchain.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/tools/bin:$(HOME)/.cargo/bin:$(PATH)
+CARGO ?= cargo
+PBX := target/release/pbx
+
+.PHONY: help run demo test bench build ui format clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+run: build ## build and serve: SIP on 5060, the administration on http://localhost:8080, data in ./data
+	exec $(PBX) --data-dir "$${PBX_DATA_DIR:-data}" serve
+
+demo: build ## the switchboard and two phones without heads that call each other through it
+	@scripts/prerequisites demo
+	scripts/demo $(PBX)
+
+test: ## the whole check: format, lints, front end, every test, dependency policy
+	@scripts/prerequisites test
+	@scripts/front-end check build
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) nextest run --workspace
+	$(CARGO) deny --log-level error check bans licenses sources
+
+bench: build ## the figures: registration, calls and relay beside Kamailio and rtpengine
+	@scripts/prerequisites bench
+	scripts/bench $(PBX)
+
+build: ## the release binary, front end included
+	@scripts/prerequisites run
+	@scripts/front-end build
+	$(CARGO) build --release --bin pbx
+
+ui: ## the front end alone
+	@scripts/prerequisites run
+	@scripts/front-end build
+
+format: ## put the sources in form
+	$(CARGO) fmt --all
+
+clean: ## forget everything built, keep data and tools
+	$(CARGO) clean
+	rm -rf admin-web/ui/dist admin-web/ui/node_modules
