@@ -1,0 +1,13 @@
+//! The real binary, real phones that share none of its code, a file per story. Everything runs on loopback, on free ports, with a
+//! data directory of its own, and is stopped again by process id.
+
+mod house;
+mod phone;
+mod sound;
+
+mod browser;
+mod call;
+mod command_line;
+mod hostile;
+mod register;
+mod two_phones;

@@ -1,0 +1,258 @@
+//! Phones that share none of our code: SIPp, baresip, and bytes written by hand.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::house::{House, PATIENCE, free_port, repository, secret, signal, wait_until};
+
+/// UDP or TCP, as SIPp names them.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Over {
+    Udp,
+    Tcp,
+}
+
+/// A SIPp phone: an extension on one port.
+pub struct Sipp<'a> {
+    pub house: &'a House,
+    pub number: String,
+    pub port: u16,
+    pub over: Over,
+}
+
+/// A SIPp scenario under way.
+pub struct Running {
+    child: Child,
+    folder: TempDir,
+    name: String,
+}
+
+impl<'a> Sipp<'a> {
+    pub fn new(house: &'a House, number: &str) -> Sipp<'a> {
+        Sipp { house, number: number.to_owned(), port: free_port(), over: Over::Udp }
+    }
+
+    pub fn over(mut self, over: Over) -> Sipp<'a> {
+        self.over = over;
+        self
+    }
+
+    /// Registers for `expires` seconds.
+    pub fn register(&self, expires: u32) {
+        self.start("register", "", &["-key", "expires", &expires.to_string()]).succeeds();
+    }
+
+    /// Starts a scenario of tests/fixtures/sipp towards `service`.
+    pub fn start(&self, scenario: &str, service: &str, more: &[&str]) -> Running {
+        let folder = TempDir::new().expect("a folder for SIPp");
+        let server = match self.over {
+            Over::Udp => self.house.sip_udp,
+            Over::Tcp => self.house.sip_tcp,
+        };
+        let child = Command::new("sipp")
+            .current_dir(folder.path())
+            .arg(server.to_string())
+            .arg("-sf")
+            .arg(repository().join(format!("tests/fixtures/sipp/{scenario}.xml")))
+            .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-t", if self.over == Over::Udp { "u1" } else { "t1" }])
+            .args(["-m", "1", "-l", "1", "-nostdin", "-timeout", "25s", "-timeout_error", "-trace_err", "-trace_msg"])
+            .args(["-d", "300", "-error_file", "errors.log", "-message_file", "messages.log"])
+            .args(["-key", "caller", &self.number, "-au", &self.number, "-ap", &secret(&self.number)])
+            .args(if service.is_empty() { vec!["-s", self.number.as_str()] } else { vec!["-s", service] })
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sipp starts (Debian package sip-tester)");
+        Running { child, folder, name: format!("{scenario} ({})", self.number) }
+    }
+}
+
+impl Running {
+    /// Waits for the end of the scenario, which must be its success.
+    pub fn succeeds(mut self) {
+        let status = wait_until(&format!("SIPp's {} ends", self.name), || self.child.try_wait().expect("a child"));
+        assert!(
+            status.success(),
+            "SIPp's {} failed ({status})\n{}\n{}",
+            self.name,
+            self.file("errors.log"),
+            self.file("messages.log")
+        );
+    }
+
+    /// Waits until a message with this text has gone by.
+    pub fn sees(&self, text: &str) {
+        wait_until(&format!("{} sees {text:?}", self.name), || self.file("messages.log").contains(text).then_some(()));
+    }
+
+    fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A headless baresip that plays a file to the far side and records what it hears.
+pub struct Baresip {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Baresip {
+    /// Registers `number` with the house; `answers` says whether it picks up by itself.
+    pub fn start(house: &House, number: &str, plays: &Path, answers: bool, transport: &str) -> Baresip {
+        let folder = TempDir::new().expect("a folder for baresip");
+        let port = free_port();
+        let server = if transport == "tcp" { house.sip_tcp } else { house.sip_udp };
+        let modules =
+            ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules", "/usr/lib/aarch64-linux-gnu/baresip/modules"]
+                .into_iter()
+                .find(|path| Path::new(path).is_dir())
+                .expect("baresip's modules (Debian package baresip-core)");
+        let config = format!(
+            "sip_listen 127.0.0.1:{port}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule account.so\nmodule_app menu.so\n\
+             audio_source aufile,{play}\naudio_player aufile,{folder}/unused.wav\naudio_alert aufile,{folder}/alert.wav\nsnd_path {folder}\naudio_srate 8000\naudio_channels 1\nrtp_ports {rtp}-{rtp_last}\nnet_interface lo\n",
+            play = plays.display(),
+            folder = folder.path().display(),
+            rtp = 10_000 + u32::from(port % 200) * 40,
+            rtp_last = 10_000 + u32::from(port % 200) * 40 + 39,
+        );
+        fs::write(folder.path().join("config"), config).expect("baresip's config");
+        let account = format!(
+            "<sip:{number}@{server};transport={transport}>;auth_user={number};auth_pass={};regint=60;audio_codecs=PCMA;answermode={}\n",
+            secret(number),
+            if answers { "auto" } else { "manual" }
+        );
+        fs::write(folder.path().join("accounts"), account).expect("baresip's accounts");
+        fs::write(folder.path().join("contacts"), "").expect("baresip's contacts");
+        let log = fs::File::create(folder.path().join("log")).expect("baresip's log");
+        let child = Command::new("baresip")
+            .arg("-f")
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("the same log"))
+            .stderr(log)
+            .spawn()
+            .expect("baresip starts (Debian package baresip-core)");
+        Baresip { child, folder }
+    }
+
+    /// Types a command line, such as `/dial 202`.
+    pub fn types(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("baresip's input");
+        writeln!(input, "{line}").and_then(|()| input.flush()).expect("baresip reads");
+    }
+
+    /// Waits for a text on its screen.
+    pub fn shows(&self, text: &str) {
+        wait_until(&format!("baresip shows {text:?}; it shows:\n{}", self.screen()), || self.screen().contains(text).then_some(()));
+    }
+
+    pub fn screen(&self) -> String {
+        fs::read(self.folder.path().join("log")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// What it decoded from the far side, once it is at least `seconds` long.
+    pub fn heard(&self, seconds: u32) -> PathBuf {
+        wait_until("baresip has recorded the far side", || {
+            fs::read_dir(self.folder.path()).ok()?.flatten().map(|entry| entry.path()).find(|path| {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let long = fs::metadata(path).is_ok_and(|about| about.len() > u64::from(seconds) * 16_000);
+                name.starts_with("dump-") && name.ends_with("-dec.wav") && long
+            })
+        })
+    }
+
+    /// Ends it; recordings are complete afterwards.
+    pub fn stop(&mut self) {
+        signal(self.child.id(), "TERM");
+        wait_until("baresip ends", || self.child.try_wait().expect("a child"));
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A phone made of bytes: writes what it is told and shows what comes back.
+pub enum Wire {
+    Udp(UdpSocket, SocketAddr),
+    Tcp(TcpStream),
+}
+
+impl Wire {
+    pub fn udp(house: &House) -> Wire {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        Wire::Udp(socket, house.sip_udp)
+    }
+
+    pub fn tcp(house: &House) -> Wire {
+        let stream = TcpStream::connect(house.sip_tcp).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        Wire::Tcp(stream)
+    }
+
+    /// Our own address.
+    pub fn local(&self) -> SocketAddr {
+        match self {
+            Wire::Udp(socket, _) => socket.local_addr(),
+            Wire::Tcp(stream) => stream.local_addr(),
+        }
+        .expect("an address")
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        // A connection that the switchboard has closed is one of the things under test.
+        let _ = match self {
+            Wire::Udp(socket, to) => socket.send_to(bytes, *to).map(|_| ()),
+            Wire::Tcp(stream) => stream.write_all(bytes),
+        };
+    }
+
+    /// What comes next, within half a second; empty if nothing does.
+    pub fn next(&mut self) -> String {
+        let mut buffer = vec![0; 65_536];
+        let length = match self {
+            Wire::Udp(socket, _) => socket.recv(&mut buffer),
+            Wire::Tcp(stream) => stream.read(&mut buffer),
+        }
+        .unwrap_or(0);
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    /// Reads until something fits.
+    pub fn until(&mut self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        let mut seen = String::new();
+        let start = std::time::Instant::now();
+        while start.elapsed() < PATIENCE {
+            let next = self.next();
+            if fits(&next) {
+                return next;
+            }
+            seen.push_str(&next);
+        }
+        panic!("{what} never came; this did:\n{seen}");
+    }
+}

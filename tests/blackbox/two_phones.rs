@@ -1,0 +1,46 @@
+//! Two real phones talk through the switchboard, and each hears what the other says.
+
+use tempfile::TempDir;
+
+use crate::house::{House, wait_until};
+use crate::phone::Baresip;
+use crate::sound;
+
+#[test]
+fn each_hears_the_tone_of_the_other() {
+    talk("udp");
+}
+
+#[test]
+fn phones_on_tcp_hear_each_other() {
+    talk("tcp");
+}
+
+fn talk(transport: &str) {
+    let house = House::start();
+    house.extensions(&["201", "202"]);
+    let token = house.token("read");
+    let folder = TempDir::new().expect("a folder for tones");
+    let (low, high) = (sound::tone(folder.path(), 440.0, -10.0, 60), sound::tone(folder.path(), 1000.0, -16.0, 60));
+    let mut callee = Baresip::start(&house, "202", &high, true, transport);
+    let mut caller = Baresip::start(&house, "201", &low, false, transport);
+    wait_until("both phones are registered", || {
+        (house.registered(&token, "201") == 1 && house.registered(&token, "202") == 1).then_some(())
+    });
+    caller
+        .types(&format!("/dial sip:202@{};transport={transport}", if transport == "tcp" { house.sip_tcp } else { house.sip_udp }));
+    let (at_callee, at_caller) = (callee.heard(5), caller.heard(5));
+    caller.types("/hangup");
+    let record = house.record(&token, |record| record["dialled"] == "202" && record["ended_at"].is_string());
+    callee.stop();
+    caller.stop();
+    for (path, hertz, level_db) in [(at_callee, 440.0, -10.0), (at_caller, 1000.0, -16.0)] {
+        let heard = sound::listen(&path);
+        assert!((heard.hertz - hertz).abs() <= 2.0, "sent {hertz} Hz, heard {heard:?}");
+        assert!((heard.level_db - level_db).abs() <= 0.5, "sent {level_db} dB, heard {heard:?}");
+    }
+    assert!(record["codec"].as_str().is_some_and(|codec| codec.contains("PCMA")), "{record}");
+    for leg in record["legs"].as_array().expect("legs") {
+        assert!(leg["packets_received"].as_u64().or(leg["figures"]["packets_received"].as_u64()).unwrap_or(0) > 200, "{leg}");
+    }
+}
