@@ -1,1 +1,40 @@
-//! placeholder
+//! What the switch wants done.
+
+use bytes::Bytes;
+use pbx_sip::flow::Flow;
+use serde::{Deserialize, Serialize};
+
+use crate::call::CallRecord;
+use crate::registrar::BindingChange;
+use crate::status::Published;
+
+/// A batch of changes on its way to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SaveKey(pub u64);
+
+/// One action; carried out in order.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Send octets; a flow without a connection over a stream means: open one.
+    Send {
+        /// The way.
+        flow: Flow,
+        /// What.
+        octets: Bytes,
+    },
+    /// Tell media.
+    Media(pbx_media_words::Command),
+    /// Put these on disk, and say [`Saved`](crate::event::Event::Saved).
+    Save {
+        /// Which batch.
+        batch: SaveKey,
+        /// In order.
+        changes: Vec<BindingChange>,
+    },
+    /// Something that pages show has changed.
+    Publish(Published),
+    /// Keep this.
+    Record(Box<CallRecord>),
+    /// The last call has ended after [`Drain`](crate::event::Event::Drain).
+    Drained,
+}

@@ -1,1 +1,55 @@
-//! placeholder
+//! What the switch is told.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pbx_sip::flow::Flow;
+
+use crate::action::SaveKey;
+use crate::call::CallKey;
+use crate::dialplan::Dialplan;
+use crate::directory::Directory;
+
+/// One event; handled to its end before the next.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Octets have come: one datagram, or one message cut from a stream.
+    Received {
+        /// The way they came.
+        flow: Flow,
+        /// They.
+        octets: Bytes,
+    },
+    /// A connection is gone, or could not be opened.
+    FlowClosed {
+        /// Which.
+        flow: Flow,
+    },
+    /// Media tells.
+    Media(pbx_media_words::Event),
+    /// Who and what exists has changed.
+    DirectoryChanged(Arc<Directory>),
+    /// The plan has changed; running calls keep theirs.
+    DialplanChanged {
+        /// The new one.
+        plan: Arc<Dialplan>,
+        /// Its revision.
+        revision: i64,
+    },
+    /// A batch is on disk, or could not be put there.
+    Saved {
+        /// Which.
+        batch: SaveKey,
+        /// On disk.
+        stored: bool,
+    },
+    /// An administrator ends a call.
+    HangUp {
+        /// Which.
+        call: CallKey,
+    },
+    /// No new calls; say [`Drained`](crate::action::Action::Drained) when the last one has ended.
+    Drain,
+    /// The time for running calls is over: end them.
+    EndCalls,
+}

@@ -1,1 +1,89 @@
-//! placeholder
+//! What the world may know of a running house.
+
+use std::net::SocketAddr;
+
+use pbx_sip::clock::Wall;
+use serde::{Deserialize, Serialize};
+
+use crate::call::CallKey;
+use crate::dialplan::Trace;
+use crate::directory::ExtensionNumber;
+
+/// A change with its number; numbers rise by one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// From 1 at each start.
+    pub sequence: u64,
+    /// What changed.
+    pub change: Change,
+}
+
+/// One noun each; what is told replaces what was told before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// The phones of an extension.
+    Registration(Registration),
+    /// A call, new or changed.
+    Call(Box<LiveCall>),
+    /// A call is over.
+    CallEnded(CallKey),
+}
+
+/// The phones of an extension.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Whose.
+    pub extension: ExtensionNumber,
+    /// None if it is not registered.
+    pub devices: Vec<Device>,
+}
+
+/// One phone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its Contact.
+    pub contact: String,
+    /// What it calls itself.
+    pub user_agent: Option<String>,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// `UDP` or `TCP`.
+    pub transport: String,
+    /// Until when, if it says nothing more.
+    pub expires: Wall,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// Nobody has answered.
+    Ringing,
+    /// Two people talk.
+    Talking,
+    /// One of them has put the other on hold.
+    Held,
+}
+
+/// A call in progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveCall {
+    /// Which.
+    pub key: CallKey,
+    /// Number of who calls; empty if hidden.
+    pub caller: String,
+    /// Name of who calls.
+    pub caller_name: String,
+    /// As dialled.
+    pub dialled: String,
+    /// Who answered, or is rung.
+    pub callee: String,
+    /// How far.
+    pub state: CallState,
+    /// When it began.
+    pub started: Wall,
+    /// When it was answered.
+    pub answered: Option<Wall>,
+    /// Why it goes where it goes.
+    pub trace: Trace,
+}

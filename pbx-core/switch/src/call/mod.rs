@@ -1,1 +1,62 @@
-//! placeholder
+//! The call model: two legs, each with a dialog and a negotiation of its own, and who hears whom. Decides nothing about who is rung;
+//! that is a feature's business.
+
+mod begin;
+mod hold;
+mod leg;
+mod model;
+mod record;
+mod refusal;
+
+use pbx_media_words::LegKey;
+use pbx_sip::dialog::DialogId;
+use pbx_sip::entropy::Entropy;
+use pbx_sip::stack::{ClientKey, ServerKey, Stack};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+pub use begin::Beginning;
+pub use leg::{Leg, LegState};
+pub(crate) use model::ALLOW;
+pub use model::{Call, Signal};
+pub use record::{CallRecord, LegRecord, Outcome};
+pub use refusal::Refusal;
+
+/// A call: the time it began and a number, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CallKey(pub u64);
+
+/// Which call and leg a SIP identifier belongs to.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// Requests of ours.
+    pub clients: BTreeMap<ClientKey, (CallKey, LegKey)>,
+    /// INVITEs sent to us.
+    pub servers: BTreeMap<ServerKey, (CallKey, LegKey)>,
+    /// Dialogs.
+    pub dialogs: BTreeMap<DialogId, (CallKey, LegKey)>,
+    /// Media.
+    pub legs: BTreeMap<LegKey, CallKey>,
+}
+
+/// What a call may reach while it handles something.
+pub struct Outside<'a> {
+    /// To send by.
+    pub stack: &'a mut Stack,
+    /// For tags and identifiers.
+    pub entropy: &'a mut Entropy,
+    /// Free port pairs.
+    pub ports: &'a mut VecDeque<pbx_media_words::PortPair>,
+    /// Commands for media, in order.
+    pub media: &'a mut VecDeque<pbx_media_words::Command>,
+    /// Who is who.
+    pub index: &'a mut Index,
+    /// Host of our From and To.
+    pub domain: &'a str,
+    /// What we call ourselves.
+    pub user_agent: &'a str,
+    /// Draws leg keys.
+    pub next_leg: &'a mut u64,
+    /// The instant.
+    pub now: pbx_sip::clock::Now,
+}

@@ -1,1 +1,407 @@
-//! placeholder
+//! Which phones an extension has, and until when: AoR to bindings, RFC 3261 10.3. Authentication is done before; nothing is sent here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use pbx_sip::clock::Wall;
+use pbx_sip::flow::Flow;
+use pbx_sip::message::{Contacts, HeaderName, Message, Uri};
+use serde::{Deserialize, Serialize};
+
+use crate::directory::ExtensionNumber;
+
+/// One phone of an extension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The address of record: the extension.
+    pub aor: ExtensionNumber,
+    /// The URI of its Contact, as it came.
+    pub contact: String,
+    /// `+sip.instance` (RFC 5626): the same phone, whatever its address.
+    pub instance: Option<String>,
+    /// Preference in thousandths.
+    pub q_thousandths: u16,
+    /// The path its REGISTER came by; requests go back along it.
+    pub flow: Flow,
+    /// Of the REGISTER.
+    pub call_id: String,
+    /// Of the REGISTER.
+    pub cseq: u32,
+    /// When it lapses.
+    pub expires: Wall,
+    /// What the phone calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// What the store is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BindingChange {
+    /// Keep this, in the place of one with the same AoR and contact.
+    Put(Binding),
+    /// Forget it.
+    Remove {
+        /// The extension.
+        aor: ExtensionNumber,
+        /// The contact.
+        contact: String,
+    },
+}
+
+/// How long a binding may last, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Shorter ones are refused with 423.
+    pub least_s: u32,
+    /// Longer ones are cut.
+    pub most_s: u32,
+    /// If the phone says nothing.
+    pub usual_s: u32,
+}
+
+impl Default for Expiry {
+    fn default() -> Expiry {
+        Expiry { least_s: 30, most_s: 7_200, usual_s: 3_600 }
+    }
+}
+
+/// Phones of one extension.
+pub const MAX_CONTACTS: usize = 10;
+
+/// Why a REGISTER is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegisterRefusal {
+    /// Malformed contacts, `*` beside others or with another expiry than 0: 400.
+    Malformed,
+    /// A shorter time than is allowed: 423.
+    TooBrief,
+    /// More than [`MAX_CONTACTS`]: 403.
+    TooMany,
+    /// An older request that came late (10.3 step 7): 500.
+    OutOfOrder,
+}
+
+/// What a REGISTER did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// For the store.
+    pub changes: Vec<BindingChange>,
+    /// Something is new or gone, so that it must be on disk before the phone is told; otherwise only times moved.
+    pub essential: bool,
+}
+
+/// All bindings.
+#[derive(Debug, Default)]
+pub struct Registrar {
+    bindings: BTreeMap<ExtensionNumber, Vec<Binding>>,
+    lapses: BTreeSet<(Wall, ExtensionNumber, String)>,
+    expiry: Expiry,
+}
+
+impl Registrar {
+    /// With what the store kept.
+    pub fn new(expiry: Expiry, kept: Vec<Binding>, now: Wall) -> Registrar {
+        let mut registrar = Registrar { expiry, ..Registrar::default() };
+        for binding in kept.into_iter().filter(|binding| binding.expires > now) {
+            registrar.put(binding);
+        }
+        registrar
+    }
+
+    /// The live bindings of an extension, best first, the newest first among equals.
+    pub fn bindings(&self, aor: &str) -> &[Binding] {
+        self.bindings.get(aor).map_or(&[], Vec::as_slice)
+    }
+
+    /// Each extension that has phones.
+    pub fn each(&self) -> impl Iterator<Item = (&ExtensionNumber, &[Binding])> {
+        self.bindings.iter().map(|(aor, bindings)| (aor, bindings.as_slice()))
+    }
+
+    /// Seconds in a Min-Expires.
+    pub fn least_s(&self) -> u32 {
+        self.expiry.least_s
+    }
+
+    /// Carries out a REGISTER for an extension: all of it or nothing.
+    pub fn register(
+        &mut self,
+        aor: &ExtensionNumber,
+        request: &Message,
+        flow: Flow,
+        now: Wall,
+    ) -> Result<Registered, RegisterRefusal> {
+        let (call_id, cseq) = match (request.call_id(), request.cseq()) {
+            (Ok(call_id), Ok(cseq)) => (call_id, cseq.number),
+            _ => return Err(RegisterRefusal::Malformed),
+        };
+        let header_expires = request.expires().ok().flatten();
+        let contacts = match request.contacts().map_err(|_| RegisterRefusal::Malformed)? {
+            Contacts::Star if header_expires == Some(0) => return self.remove_all(aor, call_id, cseq),
+            Contacts::Star => return Err(RegisterRefusal::Malformed),
+            Contacts::List(contacts) => contacts,
+        };
+        let user_agent =
+            request.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect::<String>());
+        let before = self.bindings(aor.as_str()).to_vec();
+        let mut after = before.clone();
+        let mut done = Registered::default();
+        for contact in contacts {
+            if contact.uri.len() > 512 || !contact.uri_view().is_ok_and(|uri| uri.is_sip()) {
+                return Err(RegisterRefusal::Malformed);
+            }
+            let instance = contact.param("+sip.instance").flatten().map(|value| value.chars().take(200).collect::<String>());
+            let expires_s = contact.expires().or(header_expires).unwrap_or(self.expiry.usual_s);
+            let known = after.iter().position(|binding| same_phone(binding, contact.uri, instance.as_deref()));
+            if let Some(known) = known {
+                let old = &after[known];
+                // The same Call-ID counts up (10.3 step 7); another one is the phone after a restart.
+                if old.call_id == call_id && cseq <= old.cseq {
+                    return Err(RegisterRefusal::OutOfOrder);
+                }
+            }
+            if expires_s == 0 {
+                if let Some(known) = known {
+                    let gone = after.remove(known);
+                    done.changes.push(BindingChange::Remove { aor: aor.clone(), contact: gone.contact });
+                    done.essential = true;
+                }
+                continue;
+            }
+            if expires_s < self.expiry.least_s {
+                return Err(RegisterRefusal::TooBrief);
+            }
+            let binding = Binding {
+                aor: aor.clone(),
+                contact: contact.uri.to_owned(),
+                instance,
+                q_thousandths: contact.q().unwrap_or(1000),
+                flow,
+                call_id: call_id.to_owned(),
+                cseq,
+                expires: now + Duration::from_secs(u64::from(expires_s.min(self.expiry.most_s))),
+                user_agent: user_agent.clone(),
+            };
+            match known {
+                Some(known) => {
+                    let old = &after[known];
+                    done.essential |=
+                        old.contact != binding.contact || old.flow != binding.flow || old.q_thousandths != binding.q_thousandths;
+                    if old.contact != binding.contact {
+                        done.changes.push(BindingChange::Remove { aor: aor.clone(), contact: old.contact.clone() });
+                    }
+                    after[known] = binding.clone();
+                }
+                None => {
+                    done.essential = true;
+                    after.insert(0, binding.clone());
+                }
+            }
+            done.changes.push(BindingChange::Put(binding));
+        }
+        if after.len() > MAX_CONTACTS {
+            return Err(RegisterRefusal::TooMany);
+        }
+        self.replace(aor, &before, after);
+        Ok(done)
+    }
+
+    /// Takes out what has lapsed.
+    pub fn lapse(&mut self, now: Wall) -> Vec<BindingChange> {
+        let mut gone = Vec::new();
+        while let Some((when, aor, contact)) = self.lapses.first().cloned() {
+            if when > now {
+                break;
+            }
+            self.lapses.pop_first();
+            gone.extend(self.remove(&aor, &contact));
+        }
+        gone
+    }
+
+    /// When the next one lapses.
+    pub fn next_lapse(&self) -> Option<Wall> {
+        self.lapses.first().map(|(when, _, _)| *when)
+    }
+
+    /// A connection is gone: phones behind it cannot be reached by it any more. They will come back by another.
+    pub fn flow_closed(&mut self, flow: &Flow) -> Vec<BindingChange> {
+        let lost: Vec<(ExtensionNumber, String)> = self
+            .bindings
+            .values()
+            .flatten()
+            .filter(|binding| binding.flow.transport == flow.transport && binding.flow.connection == flow.connection)
+            .filter(|binding| flow.transport.is_reliable() && !reachable_anew(binding))
+            .map(|binding| (binding.aor.clone(), binding.contact.clone()))
+            .collect();
+        for bindings in self.bindings.values_mut() {
+            for binding in bindings
+                .iter_mut()
+                .filter(|binding| binding.flow.transport == flow.transport && binding.flow.connection == flow.connection)
+            {
+                if let Some(address) = contact_address(&binding.contact).filter(|_| flow.transport.is_reliable()) {
+                    binding.flow.connection = Default::default();
+                    binding.flow.remote = address;
+                }
+            }
+        }
+        lost.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
+    }
+
+    /// An extension that is gone or switched off has no phones.
+    pub fn forget(&mut self, aor: &ExtensionNumber) -> Vec<BindingChange> {
+        let before = self.bindings(aor.as_str()).to_vec();
+        self.replace(aor, &before, Vec::new());
+        before.into_iter().map(|binding| BindingChange::Remove { aor: binding.aor, contact: binding.contact }).collect()
+    }
+
+    fn remove_all(&mut self, aor: &ExtensionNumber, call_id: &str, cseq: u32) -> Result<Registered, RegisterRefusal> {
+        if self.bindings(aor.as_str()).iter().any(|binding| binding.call_id == call_id && cseq <= binding.cseq) {
+            return Err(RegisterRefusal::OutOfOrder);
+        }
+        let changes = self.forget(aor);
+        Ok(Registered { essential: !changes.is_empty(), changes })
+    }
+
+    fn remove(&mut self, aor: &ExtensionNumber, contact: &str) -> Option<BindingChange> {
+        let before = self.bindings(aor.as_str()).to_vec();
+        let after: Vec<Binding> = before.iter().filter(|binding| binding.contact != contact).cloned().collect();
+        if after.len() == before.len() {
+            return None;
+        }
+        self.replace(aor, &before, after);
+        Some(BindingChange::Remove { aor: aor.clone(), contact: contact.to_owned() })
+    }
+
+    fn put(&mut self, binding: Binding) {
+        let aor = binding.aor.clone();
+        let before = self.bindings(aor.as_str()).to_vec();
+        let mut after: Vec<Binding> = before.iter().filter(|old| old.contact != binding.contact).cloned().collect();
+        after.push(binding);
+        self.replace(&aor, &before, after);
+    }
+
+    fn replace(&mut self, aor: &ExtensionNumber, before: &[Binding], mut after: Vec<Binding>) {
+        for old in before {
+            self.lapses.remove(&(old.expires, aor.clone(), old.contact.clone()));
+        }
+        for new in &after {
+            self.lapses.insert((new.expires, aor.clone(), new.contact.clone()));
+        }
+        after.sort_by_key(|binding| std::cmp::Reverse(binding.q_thousandths));
+        if after.is_empty() {
+            self.bindings.remove(aor);
+        } else {
+            self.bindings.insert(aor.clone(), after);
+        }
+    }
+}
+
+/// By instance where both have one, else by URI (RFC 3261 19.1.4).
+fn same_phone(binding: &Binding, contact: &str, instance: Option<&str>) -> bool {
+    if let (Some(known), Some(new)) = (&binding.instance, instance) {
+        return known == new;
+    }
+    match (Uri::parse(&binding.contact), Uri::parse(contact)) {
+        (Ok(a), Ok(b)) => a.same_as(&b),
+        _ => binding.contact == contact,
+    }
+}
+
+/// A phone whose Contact names the address it came from listens there itself, and a new connection can be opened to it.
+fn reachable_anew(binding: &Binding) -> bool {
+    contact_address(&binding.contact).is_some_and(|address| address.ip() == binding.flow.remote.ip())
+}
+
+fn contact_address(contact: &str) -> Option<std::net::SocketAddr> {
+    let uri = Uri::parse(contact).ok()?;
+    Some(std::net::SocketAddr::new(uri.host_bare().parse().ok()?, uri.port.unwrap_or(5060)))
+}
+
+#[cfg(test)]
+mod tests {
+    use pbx_sip::flow::{ConnectionId, Transport};
+
+    use super::*;
+
+    const NOW: Wall = Wall(1_000_000_000_000_000);
+
+    fn aor() -> ExtensionNumber {
+        ExtensionNumber::new("201").unwrap()
+    }
+
+    fn flow(port: u16) -> Flow {
+        Flow {
+            transport: Transport::Udp,
+            local: "192.0.2.9:5060".parse().unwrap(),
+            remote: std::net::SocketAddr::new("192.0.2.1".parse().unwrap(), port),
+            connection: ConnectionId::default(),
+        }
+    }
+
+    fn register(registrar: &mut Registrar, cseq: u32, lines: &str) -> Result<Registered, RegisterRefusal> {
+        let text = format!("REGISTER sip:house SIP/2.0\r\nCall-ID: c\r\nCSeq: {cseq} REGISTER\r\n{lines}\r\n\r\n");
+        let request = Message::parse(text.into_bytes().into()).unwrap();
+        registrar.register(&aor(), &request, flow(5062), NOW)
+    }
+
+    fn contacts(registrar: &Registrar) -> Vec<&str> {
+        registrar.bindings("201").iter().map(|binding| binding.contact.as_str()).collect()
+    }
+
+    #[test]
+    fn phones_come_refresh_and_go() {
+        let mut registrar = Registrar::default();
+        assert!(register(&mut registrar, 1, "Contact: <sip:201@192.0.2.1:5062>;expires=60").unwrap().essential);
+        assert!(!register(&mut registrar, 2, "Contact: <sip:201@192.0.2.1:5062>;expires=60").unwrap().essential, "a mere refresh");
+        assert_eq!(register(&mut registrar, 2, "Contact: <sip:201@192.0.2.1:5062>"), Err(RegisterRefusal::OutOfOrder));
+        register(&mut registrar, 3, "Contact: <sip:201@192.0.2.2>;q=0.5, <sip:201@192.0.2.3>;q=0.9").unwrap();
+        assert_eq!(contacts(&registrar), ["sip:201@192.0.2.1:5062", "sip:201@192.0.2.3", "sip:201@192.0.2.2"]);
+        register(&mut registrar, 4, "Contact: <sip:201@192.0.2.3>;expires=0").unwrap();
+        assert_eq!(contacts(&registrar).len(), 2);
+        let gone = register(&mut registrar, 5, "Contact: *\r\nExpires: 0").unwrap();
+        assert_eq!((gone.changes.len(), contacts(&registrar).len()), (2, 0));
+    }
+
+    #[test]
+    fn times_are_bounded_and_lapse() {
+        let mut registrar = Registrar::default();
+        assert_eq!(register(&mut registrar, 1, "Contact: <sip:201@192.0.2.1>;expires=5"), Err(RegisterRefusal::TooBrief));
+        register(&mut registrar, 2, "Contact: <sip:201@192.0.2.1>;expires=99999999999").unwrap();
+        let lapse = NOW + Duration::from_secs(7200);
+        assert_eq!(registrar.next_lapse(), Some(lapse));
+        assert!(registrar.lapse(NOW).is_empty());
+        assert_eq!(registrar.lapse(lapse).len(), 1);
+        assert!(contacts(&registrar).is_empty());
+    }
+
+    #[test]
+    fn an_instance_is_one_phone_whatever_its_address() {
+        let mut registrar = Registrar::default();
+        register(&mut registrar, 1, "Contact: <sip:201@192.0.2.1:5062>;+sip.instance=\"<urn:uuid:1>\"").unwrap();
+        let moved = register(&mut registrar, 2, "Contact: <sip:201@192.0.2.1:6062>;+sip.instance=\"<urn:uuid:1>\"").unwrap();
+        assert_eq!((moved.changes.len(), contacts(&registrar)), (2, vec!["sip:201@192.0.2.1:6062"]));
+    }
+
+    #[test]
+    fn star_beside_others_too_many_and_strange_contacts_are_refused() {
+        let mut registrar = Registrar::default();
+        for lines in [
+            "Contact: *",
+            "Contact: *\r\nContact: <sip:201@192.0.2.1>\r\nExpires: 0",
+            "Contact: <http://x>",
+            "Contact: sip:201@x?Route=y",
+        ] {
+            assert_eq!(register(&mut registrar, 1, lines), Err(RegisterRefusal::Malformed), "{lines}");
+        }
+        let many: Vec<String> = (0..11).map(|port| format!("<sip:201@192.0.2.1:{}>", 6000 + port)).collect();
+        assert_eq!(register(&mut registrar, 1, &format!("Contact: {}", many.join(","))), Err(RegisterRefusal::TooMany));
+        assert!(contacts(&registrar).is_empty(), "all or nothing");
+    }
+
+    #[test]
+    fn two_contacts_that_differ_by_an_escaped_nul_stay_two() {
+        let mut registrar = Registrar::default();
+        register(&mut registrar, 1, "Contact: <sip:%00@host5.example.com>, <sip:%00%00@host5.example.com>").unwrap();
+        assert_eq!(contacts(&registrar).len(), 2);
+    }
+}

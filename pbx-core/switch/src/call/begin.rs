@@ -1,0 +1,79 @@
+//! An INVITE outside a dialog becomes a call.
+
+use pbx_sip::dialog::Dialog;
+use pbx_sip::flow::Flow;
+use pbx_sip::message::{HeaderName, Message};
+use pbx_sip::sdp::{Description, SdpError};
+use pbx_sip::stack::ServerKey;
+
+use crate::call::{Call, CallKey, Leg, Outside};
+use crate::dialplan::{Caller, Trace};
+
+/// What is known when a call begins.
+pub struct Beginning<'a> {
+    /// For the call.
+    pub key: CallKey,
+    /// Who calls, authenticated.
+    pub caller: Caller,
+    /// The name of who calls.
+    pub caller_name: String,
+    /// As dialled.
+    pub dialled: String,
+    /// Where it goes, and why.
+    pub trace: Trace,
+    /// The plan that decided.
+    pub plan_revision: i64,
+    /// The INVITE.
+    pub invite: &'a Message,
+    /// Its transaction.
+    pub server: ServerKey,
+    /// The way it came.
+    pub flow: Flow,
+}
+
+impl Call {
+    /// Leg A, offered. The status to refuse with, if its INVITE cannot be worked on.
+    pub fn begin(beginning: Beginning<'_>, outside: &mut Outside<'_>) -> Result<Call, u16> {
+        let Beginning { key, caller, caller_name, dialled, trace, plan_revision, invite, server, flow } = beginning;
+        let tag = outside.entropy.token();
+        let dialog = Dialog::uas(invite, &tag).map_err(|_| 400u16)?;
+        let body = invite.body();
+        let offer = if body.is_empty() { None } else { Some(Description::parse(&body).map_err(refused)?) };
+        let party = caller.as_str().to_owned();
+        let mut a = Leg::new(&party, flow, outside);
+        a.user_agent = invite.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect());
+        outside.index.dialogs.insert(dialog.id.clone(), (key, a.key));
+        outside.index.servers.insert(server, (key, a.key));
+        outside.index.legs.insert(a.key, key);
+        a.dialog = Some(dialog);
+        a.server = Some(server);
+        a.remote = offer;
+        let max_forwards = invite.max_forwards().ok().flatten().unwrap_or(70);
+        Ok(Call {
+            key,
+            caller: party,
+            caller_name,
+            dialled,
+            trace,
+            plan_revision,
+            started: outside.now.wall,
+            answered: None,
+            invite: invite.bytes().clone(),
+            max_forwards,
+            a,
+            b: Vec::new(),
+            refused: None,
+            rang: false,
+            outcome: None,
+            infos: Vec::new(),
+        })
+    }
+}
+
+/// The status that answers an SDP no call can be built on.
+pub(crate) fn refused(error: SdpError) -> u16 {
+    match error {
+        SdpError::Malformed => 400,
+        SdpError::NoAudio | SdpError::Unusable | SdpError::NoFormat => 488,
+    }
+}

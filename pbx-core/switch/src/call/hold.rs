@@ -1,0 +1,97 @@
+//! Requests within a dialog: a re-INVITE that holds, resumes or moves, answered by us; INFO, passed on.
+
+use bytes::Bytes;
+use pbx_media_words::LegKey;
+use pbx_sip::message::{Builder, HeaderName, Message, Method};
+use pbx_sip::sdp::{Description, Direction, agreed};
+use pbx_sip::stack::ServerKey;
+
+use crate::call::begin::refused;
+use crate::call::model::ALLOW;
+use crate::call::{Call, Outside, Signal};
+
+impl Call {
+    /// Does a request on this leg come after those before it (RFC 3261 12.2.2)?
+    pub fn in_order(&mut self, key: LegKey, request: &Message) -> bool {
+        self.leg(key).and_then(|leg| leg.dialog.as_mut()).is_some_and(|dialog| dialog.accept(request).is_ok())
+    }
+
+    /// A re-INVITE. Hold is answered by us: the other side hears nothing from here on, and is not asked.
+    pub fn reinvited(&mut self, key: LegKey, server: ServerKey, request: &Message, outside: &mut Outside<'_>) -> Signal {
+        let call = self.key;
+        let established = self.answered.is_some();
+        let Some(leg) = self.leg(key) else { return Signal::Nothing };
+        // One offer at a time (RFC 3261 14.2): ours is still open, or theirs has no final response yet.
+        if !established || leg.offer_open || leg.server.is_some() {
+            let response = Builder::response_to(request, 491, None).build();
+            outside.stack.respond(server, response, outside.now);
+            return Signal::Nothing;
+        }
+        let offer = request.body();
+        let body = if offer.is_empty() {
+            // A wish to hear what we can do: an offer of ours, with what was agreed.
+            leg.offer_open = true;
+            let formats = leg.formats.clone();
+            leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, None))
+        } else {
+            let read = Description::parse(&offer).map_err(refused).and_then(|offer| {
+                let formats = agreed(&offer.formats, &leg.formats);
+                if formats.is_empty() { Err(488) } else { Ok((offer, formats)) }
+            });
+            match read {
+                Ok((offer, formats)) => {
+                    let direction = offer.direction.mirrored();
+                    let body = leg.local.as_mut().map(|local| local.answer(&offer, &formats, direction));
+                    leg.formats = formats;
+                    leg.remote = Some(offer);
+                    body
+                }
+                Err(status) => {
+                    outside.stack.respond(server, Builder::response_to(request, status, None).build(), outside.now);
+                    return Signal::Nothing;
+                }
+            }
+        };
+        if let Some(dialog) = &mut leg.dialog {
+            dialog.refresh_target(request);
+        }
+        leg.server = Some(server);
+        outside.index.servers.insert(server, (call, key));
+        if !leg.offer_open {
+            leg.expect(outside);
+        }
+        let response = leg.signed(Builder::response_to(request, 200, None), outside).header(HeaderName::Allow, ALLOW);
+        let response = response.body("application/sdp", body.unwrap_or_default());
+        outside.stack.respond(server, response.build(), outside.now);
+        Signal::Changed
+    }
+
+    /// INFO goes to the other side as it is, and its answer comes back.
+    pub fn info(&mut self, key: LegKey, server: ServerKey, request: &Message, outside: &mut Outside<'_>) -> Signal {
+        let call = self.key;
+        let content_type =
+            request.header(HeaderName::ContentType).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
+        let other = if self.a.key == key { self.b.iter_mut().find(|leg| leg.answered.is_some()) } else { Some(&mut self.a) };
+        let passed = other.and_then(|other| {
+            let message = other.dialog.as_mut()?.request(&Method::Info);
+            let message = other.signed(message, outside).copy(request, HeaderName::InfoPackage).body(&content_type, request.body());
+            Some((other.key, outside.stack.request(message, other.flow, outside.now)))
+        });
+        match passed {
+            Some((other, client)) if self.infos.len() < MAX_INFOS => {
+                outside.index.clients.insert(client, (call, other));
+                self.infos.push((client, server, request.bytes().clone()));
+            }
+            _ => self.answer_info(server, request.bytes().clone(), 480, outside),
+        }
+        Signal::Nothing
+    }
+
+    pub(crate) fn answer_info(&mut self, server: ServerKey, request: Bytes, status: u16, outside: &mut Outside<'_>) {
+        let Ok(request) = Message::parse(request) else { return };
+        outside.stack.respond(server, Builder::response_to(&request, status, None).build(), outside.now);
+    }
+}
+
+/// INFO of one call under way at once.
+const MAX_INFOS: usize = 16;

@@ -1,0 +1,176 @@
+//! One party's side of a call: its dialog, its session, its media.
+
+use pbx_media_words::{Command, Direction, Figures, LegKey, Payload, PortPair, Remote};
+use pbx_sip::clock::{Tick, Wall};
+use pbx_sip::dialog::Dialog;
+use pbx_sip::flow::Flow;
+use pbx_sip::message::{Builder, HeaderName};
+use pbx_sip::sdp::{Description, Format, Local};
+use pbx_sip::stack::{ClientKey, ServerKey};
+use serde::{Deserialize, Serialize};
+
+use crate::call::{LegRecord, Outside};
+
+/// How far a leg has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LegState {
+    /// Invited; nothing was heard yet.
+    Offered,
+    /// It rings.
+    Ringing,
+    /// It answered.
+    Answered,
+    /// It is over.
+    Over,
+}
+
+/// One leg; plain data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Leg {
+    /// Its key, here and in media.
+    pub key: LegKey,
+    /// Extension or number.
+    pub party: String,
+    /// What the phone calls itself.
+    pub user_agent: Option<String>,
+    /// The way to it.
+    pub flow: Flow,
+    /// How far.
+    pub state: LegState,
+    /// Once there is one.
+    pub dialog: Option<Dialog>,
+    /// Its INVITE that waits for our final response or its ACK.
+    pub server: Option<ServerKey>,
+    /// Our INVITE to it.
+    pub client: Option<ClientKey>,
+    /// Our side of its session.
+    pub local: Option<Local>,
+    /// Its ports of ours.
+    pub ports: Option<PortPair>,
+    /// Its side of the session, as last said.
+    pub remote: Option<Description>,
+    /// Agreed, under this leg's numbers.
+    pub formats: Vec<Format>,
+    /// An offer of ours, in a 2xx, waits for its answer in the ACK.
+    pub offer_open: bool,
+    /// When it was invited.
+    pub invited: Wall,
+    /// When it answered.
+    pub answered: Option<Wall>,
+    /// When and how it was over.
+    pub ended: Option<(Wall, String)>,
+    /// Counted so far.
+    pub figures: Figures,
+    /// When its figures last rose.
+    pub heard: Tick,
+}
+
+impl Leg {
+    /// A leg that begins now.
+    pub fn new(party: &str, flow: Flow, outside: &mut Outside<'_>) -> Leg {
+        *outside.next_leg += 1;
+        Leg {
+            key: LegKey(*outside.next_leg),
+            party: party.to_owned(),
+            user_agent: None,
+            flow,
+            state: LegState::Offered,
+            dialog: None,
+            server: None,
+            client: None,
+            local: None,
+            ports: None,
+            remote: None,
+            formats: Vec::new(),
+            offer_open: false,
+            invited: outside.now.wall,
+            answered: None,
+            ended: None,
+            figures: Figures::default(),
+            heard: outside.now.tick,
+        }
+    }
+
+    /// Takes a free port pair, if it has none yet; false if there is none.
+    pub fn open(&mut self, outside: &mut Outside<'_>) -> bool {
+        if self.ports.is_some() {
+            return true;
+        }
+        let Some(ports) = outside.ports.pop_front() else { return false };
+        // Bound to every address: the SDP names the one this phone reached us by.
+        let address = if ports.address.is_unspecified() { self.flow.local.ip() } else { ports.address };
+        self.local = Some(Local::new(address, ports.rtp, outside.entropy.u64() >> 2));
+        self.ports = Some(ports);
+        outside.media.push_back(Command::Open { leg: self.key, ports });
+        true
+    }
+
+    /// Tells media what this leg's peer promised.
+    pub fn expect(&self, outside: &mut Outside<'_>) {
+        let Some(remote) = &self.remote else { return };
+        let ours = remote.direction.mirrored();
+        let direction = match (ours.sends(), ours.receives()) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        };
+        let payloads = self
+            .formats
+            .iter()
+            .map(|format| Payload { number: format.number, encoding: format.encoding.clone(), clock_hz: format.clock_hz })
+            .collect();
+        let remote = Remote { rtp: remote.rtp, rtcp: remote.rtcp };
+        outside.media.push_back(Command::Expect { leg: self.key, remote, direction, payloads });
+    }
+
+    /// Gives its media back and says how it ended; once.
+    pub fn end(&mut self, how: &str, outside: &mut Outside<'_>) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.state = LegState::Over;
+        self.ended = Some((outside.now.wall, how.to_owned()));
+        if self.ports.is_some() {
+            outside.media.push_back(Command::Close { leg: self.key });
+        }
+    }
+
+    /// Our Contact on this leg.
+    pub fn contact(&self) -> String {
+        match self.flow.transport.is_reliable() {
+            true => format!("<sip:{};transport=tcp>", self.flow.local),
+            false => format!("<sip:{}>", self.flow.local),
+        }
+    }
+
+    /// Contact and what else each message of ours in this dialog has.
+    pub fn signed(&self, message: Builder, outside: &Outside<'_>) -> Builder {
+        message.header(HeaderName::Contact, self.contact()).header(HeaderName::UserAgent, outside.user_agent)
+    }
+
+    /// Has it said that it does not wish to hear us?
+    pub fn holds(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| !remote.direction.receives())
+    }
+
+    /// The codec that was agreed first.
+    pub fn codec(&self) -> Option<String> {
+        self.formats.iter().find(|format| format.is_codec()).map(|format| format.encoding.clone())
+    }
+
+    /// For the call's record.
+    pub fn record(&self, now: Wall) -> LegRecord {
+        let (ended, end) = self.ended.clone().unwrap_or((now, "answered".to_owned()));
+        LegRecord {
+            party: self.party.clone(),
+            user_agent: self.user_agent.clone(),
+            invited: self.invited,
+            answered: self.answered,
+            ended,
+            end,
+            codec: self.answered.and(self.codec()),
+            figures: self.figures,
+        }
+    }
+}

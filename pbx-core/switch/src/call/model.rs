@@ -1,0 +1,484 @@
+//! A call from its first ring to its end.
+
+use bytes::Bytes;
+use pbx_media_words::{Command, Figures, LegKey};
+use pbx_sip::clock::Wall;
+use pbx_sip::dialog::Dialog;
+use pbx_sip::message::{Builder, HeaderName, Message, Method};
+use pbx_sip::sdp::{Description, Direction, Format, agreed};
+use pbx_sip::stack::{ClientKey, ServerKey};
+use serde::{Deserialize, Serialize};
+
+use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Refusal};
+use crate::dialplan::{Step, Trace};
+use crate::registrar::Binding;
+use crate::status::{CallState, LiveCall};
+
+/// What the feature that runs the call has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Nothing.
+    Nothing,
+    /// Something that pages show has changed.
+    Changed,
+    /// Every phone that was rung has refused.
+    Refused(Refusal),
+    /// The call is over; its record can be written when media has closed.
+    Over,
+}
+
+/// One call; plain data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// Which.
+    pub key: CallKey,
+    /// Number of who calls.
+    pub caller: String,
+    /// Name of who calls.
+    pub caller_name: String,
+    /// As dialled.
+    pub dialled: String,
+    /// Why it goes where it goes.
+    pub trace: Trace,
+    /// The plan that decided.
+    pub plan_revision: i64,
+    /// When it began.
+    pub started: Wall,
+    /// When it was answered.
+    pub answered: Option<Wall>,
+    /// Leg A's INVITE, from which its responses are built.
+    pub(crate) invite: Bytes,
+    /// What is left of the hops it may take.
+    pub(crate) max_forwards: u32,
+    /// Who calls.
+    pub(crate) a: Leg,
+    /// Who is rung; at most one of them answers.
+    pub(crate) b: Vec<Leg>,
+    /// The best refusal so far.
+    pub(crate) refused: Option<Refusal>,
+    /// Leg A was told that it rings.
+    pub(crate) rang: bool,
+    /// Once it is over.
+    pub(crate) outcome: Option<Outcome>,
+    /// INFO passed from one leg to the other: our request, and theirs that waits for its answer.
+    pub(crate) infos: Vec<(ClientKey, ServerKey, Bytes)>,
+}
+
+/// The call was taken on another phone (RFC 3326).
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+impl Call {
+    /// Rings a phone: leg B, with an offer of ours. False if there is no port left.
+    pub fn ring(&mut self, binding: &Binding, outside: &mut Outside<'_>) -> bool {
+        let mut leg = Leg::new(binding.aor.as_str(), binding.flow, outside);
+        leg.user_agent.clone_from(&binding.user_agent);
+        if !leg.open(outside) {
+            return false;
+        }
+        let formats = match &self.a.remote {
+            Some(offer) => offer.formats.clone(),
+            None => usual_formats(),
+        };
+        let ptime_ms = self.a.remote.as_ref().and_then(|offer| offer.ptime_ms);
+        let body = leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, ptime_ms)).unwrap_or_default();
+        leg.formats = formats;
+        let name = self.caller_name.replace(['"', '\\'], "");
+        let from = format!("\"{name}\" <sip:{}@{}>;tag={}", self.caller, outside.domain, outside.entropy.token());
+        let invite = Builder::request(&Method::Invite, &binding.contact)
+            .header(HeaderName::MaxForwards, self.max_forwards.saturating_sub(1).to_string())
+            .header(HeaderName::From, from)
+            .header(HeaderName::To, format!("<sip:{}@{}>", binding.aor, outside.domain))
+            .header(HeaderName::CallId, format!("{}@{}", outside.entropy.token(), outside.domain))
+            .header(HeaderName::CSeq, "1 INVITE")
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Supported, "");
+        let invite = leg.signed(invite, outside).body("application/sdp", body);
+        let client = outside.stack.request(invite, leg.flow, outside.now);
+        leg.client = Some(client);
+        outside.index.clients.insert(client, (self.key, leg.key));
+        outside.index.legs.insert(leg.key, self.key);
+        self.b.push(leg);
+        true
+    }
+
+    /// Nobody came: every phone that still rings is told to stop.
+    pub fn stop_ringing(&mut self, outside: &mut Outside<'_>) {
+        self.cancel_all(None, "no_answer", outside);
+    }
+
+    /// Turns the call away.
+    pub fn refuse(&mut self, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
+        self.over(Outcome::Refused(refusal), outside)
+    }
+
+    /// An administrator, or the end of the house, ends it.
+    pub fn hang_up(&mut self, outcome: Outcome, outside: &mut Outside<'_>) -> Signal {
+        self.over(outcome, outside)
+    }
+
+    /// Adds what happened to the trace.
+    pub fn turned(&mut self, why: &str, at: Wall) {
+        self.trace.steps.push(Step::Turned { at, why: why.to_owned() });
+    }
+
+    /// A response to a request of ours on one of its legs.
+    pub fn response(&mut self, leg: LegKey, client: ClientKey, message: &Message, outside: &mut Outside<'_>) -> Signal {
+        let Some(status) = message.status() else { return Signal::Nothing };
+        if let Some(at) = self.infos.iter().position(|(ours, _, _)| *ours == client) {
+            if status >= 200 {
+                let (_, server, request) = self.infos.swap_remove(at);
+                self.answer_info(server, request, status, outside);
+            }
+            return Signal::Nothing;
+        }
+        let Some(place) = self.b.iter().position(|each| each.key == leg && each.client == Some(client)) else {
+            return Signal::Nothing;
+        };
+        match status {
+            ..=100 => Signal::Nothing,
+            101..=199 => self.provisional(place, message, outside),
+            200..=299 => self.accepted(place, client, message, outside),
+            _ => self.leg_refused(place, Refusal::of_status(status), outside),
+        }
+    }
+
+    /// No answer to a request of ours, or its connection is gone.
+    pub fn failed(&mut self, leg: LegKey, client: ClientKey, outside: &mut Outside<'_>) -> Signal {
+        if let Some(at) = self.infos.iter().position(|(ours, _, _)| *ours == client) {
+            let (_, server, request) = self.infos.swap_remove(at);
+            self.answer_info(server, request, 408, outside);
+            return Signal::Nothing;
+        }
+        match self.b.iter().position(|each| each.key == leg && each.client == Some(client)) {
+            Some(place) if self.b[place].state != LegState::Answered => self.leg_refused(place, Refusal::Unreachable, outside),
+            _ => Signal::Nothing,
+        }
+    }
+
+    /// The ACK of our 2xx.
+    pub fn acknowledged(&mut self, leg: LegKey, message: &Message, outside: &mut Outside<'_>) -> Signal {
+        let Some(leg) = self.leg(leg) else { return Signal::Nothing };
+        leg.server = None;
+        if !leg.offer_open {
+            return Signal::Nothing;
+        }
+        leg.offer_open = false;
+        let answer = Description::parse(&message.body()).ok();
+        let formats = answer.as_ref().map(|answer| agreed(&leg.formats, &answer.formats)).unwrap_or_default();
+        if formats.is_empty() {
+            // An offer that is never answered is a call nobody hears (RFC 3261 13.2.1).
+            return self.over(Outcome::Lost, outside);
+        }
+        leg.formats = formats;
+        leg.remote = answer;
+        leg.expect(outside);
+        Signal::Changed
+    }
+
+    /// Our 2xx was never acknowledged.
+    pub fn not_acknowledged(&mut self, outside: &mut Outside<'_>) -> Signal {
+        self.over(Outcome::Lost, outside)
+    }
+
+    /// The caller gives up.
+    pub fn cancelled(&mut self, outside: &mut Outside<'_>) -> Signal {
+        self.over(Outcome::Abandoned, outside)
+    }
+
+    /// BYE on one of its legs.
+    pub fn bye(&mut self, leg: LegKey, outside: &mut Outside<'_>) -> Signal {
+        // It has said goodbye itself, and is not told.
+        if let Some(dialog) = self.leg(leg).and_then(|leg| leg.dialog.take()) {
+            outside.index.dialogs.remove(&dialog.id);
+        }
+        let outcome = if self.answered.is_some() { Outcome::Answered } else { Outcome::Abandoned };
+        self.over(outcome, outside)
+    }
+
+    /// What media has counted.
+    pub fn counted(&mut self, leg: LegKey, figures: Figures, outside: &Outside<'_>) {
+        if let Some(leg) = self.leg(leg) {
+            if figures.packets_received > leg.figures.packets_received {
+                leg.heard = outside.now.tick;
+            }
+            leg.figures = figures;
+        }
+    }
+
+    /// Two people who are connected and have both been silent for so long have gone without a word.
+    pub fn is_dead(&self, after: std::time::Duration, outside: &Outside<'_>) -> bool {
+        let silent = |leg: &Leg| {
+            outside.now.tick.since(leg.heard) > after && leg.remote.as_ref().is_some_and(|remote| remote.direction.sends())
+        };
+        self.answered.is_some_and(|at| outside.now.wall - at > after) && self.winner().is_some_and(|b| silent(b) && silent(&self.a))
+    }
+
+    /// Media that must close before the record is written.
+    pub fn open_media(&self) -> impl Iterator<Item = LegKey> + '_ {
+        self.legs().filter(|leg| leg.ports.is_some()).map(|leg| leg.key)
+    }
+
+    /// It is over.
+    pub fn is_over(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// Every leg, the caller's first.
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> {
+        std::iter::once(&self.a).chain(&self.b)
+    }
+
+    /// For pages.
+    pub fn live(&self) -> LiveCall {
+        let state = match self.winner() {
+            None => CallState::Ringing,
+            Some(b) if b.holds() || self.a.holds() => CallState::Held,
+            Some(_) => CallState::Talking,
+        };
+        let callee = self.winner().or(self.b.first()).map(|leg| leg.party.clone()).unwrap_or_default();
+        LiveCall {
+            key: self.key,
+            caller: self.caller.clone(),
+            caller_name: self.caller_name.clone(),
+            dialled: self.dialled.clone(),
+            callee,
+            state,
+            started: self.started,
+            answered: self.answered,
+            trace: self.trace.clone(),
+        }
+    }
+
+    /// For the store, once it is over.
+    pub fn record(&self, now: Wall) -> CallRecord {
+        CallRecord {
+            key: self.key,
+            started: self.started,
+            answered: self.answered,
+            ended: now,
+            caller: self.caller.clone(),
+            caller_name: self.caller_name.clone(),
+            dialled: self.dialled.clone(),
+            outcome: self.outcome.unwrap_or(Outcome::Lost),
+            legs: self.legs().map(|leg| leg.record(now)).collect(),
+            codec: self.answered.and(self.a.codec()),
+            trace: self.trace.clone(),
+            plan_revision: self.plan_revision,
+        }
+    }
+
+    /// The phone that answered.
+    pub(crate) fn winner(&self) -> Option<&Leg> {
+        self.b.iter().find(|leg| leg.answered.is_some())
+    }
+
+    pub(crate) fn leg(&mut self, key: LegKey) -> Option<&mut Leg> {
+        std::iter::once(&mut self.a).chain(&mut self.b).find(|leg| leg.key == key)
+    }
+
+    /// Leg A's INVITE.
+    fn invite(&self) -> Option<Message> {
+        Message::parse(self.invite.clone()).ok()
+    }
+
+    fn respond(&mut self, status: u16, body: Option<Bytes>, outside: &mut Outside<'_>) {
+        let (Some(server), Some(invite)) = (self.a.server, self.invite()) else { return };
+        let tag = self.a.dialog.as_ref().map(|dialog| dialog.id.local_tag.clone());
+        let mut response = Builder::response_to(&invite, status, tag.as_deref());
+        if status < 300 {
+            response = self.a.signed(response, outside);
+            if status >= 200 {
+                response = response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, "");
+            }
+        }
+        if status == 503 {
+            response = response.header(HeaderName::RetryAfter, "60");
+        }
+        if let Some(body) = body {
+            response = response.body("application/sdp", body);
+        }
+        outside.stack.respond(server, response.build(), outside.now);
+    }
+
+    fn provisional(&mut self, place: usize, message: &Message, outside: &mut Outside<'_>) -> Signal {
+        if self.is_over() || self.answered.is_some() {
+            return Signal::Nothing;
+        }
+        let alone = self.b.iter().filter(|leg| leg.state != LegState::Over).count() == 1;
+        let early = (!message.body().is_empty()).then(|| Description::parse(&message.body()).ok()).flatten();
+        let before = self.b[place].state;
+        self.b[place].state = LegState::Ringing;
+        if let (true, Some(answer), Some(_)) = (alone, early, &self.a.remote)
+            && self.connect(place, answer, outside)
+        {
+            // Early media: the caller hears what the one phone sends, a tone or an announcement.
+            let body = self.answer_to_a();
+            self.rang = true;
+            self.respond(183, body, outside);
+            return Signal::Changed;
+        }
+        if !self.rang {
+            self.rang = true;
+            self.respond(180, None, outside);
+        }
+        if before == LegState::Ringing { Signal::Nothing } else { Signal::Changed }
+    }
+
+    fn accepted(&mut self, place: usize, client: ClientKey, message: &Message, outside: &mut Outside<'_>) -> Signal {
+        let Ok(mut dialog) = Dialog::uac(message, message) else { return Signal::Nothing };
+        dialog.early = false;
+        let flow = self.b[place].flow;
+        outside.stack.acknowledge(client, dialog.ack(1), flow);
+        let too_late = self.is_over() || self.answered.is_some() || self.b[place].state == LegState::Over;
+        let connected = !too_late
+            && match Description::parse(&message.body()) {
+                Ok(answer) => self.connect(place, answer, outside),
+                // The answer may have come in a provisional response already (RFC 3261 13.2.1).
+                Err(_) => self.b[place].remote.is_some(),
+            };
+        if !connected {
+            let bye = self.b[place].signed(dialog.request(&Method::Bye), outside);
+            outside.stack.request(bye, flow, outside.now);
+            return if too_late { Signal::Nothing } else { self.leg_refused(place, Refusal::NoCommonCodec, outside) };
+        }
+        let key = self.b[place].key;
+        outside.index.dialogs.insert(dialog.id.clone(), (self.key, key));
+        self.b[place].dialog = Some(dialog);
+        self.b[place].state = LegState::Answered;
+        self.b[place].answered = Some(outside.now.wall);
+        self.b[place].heard = outside.now.tick;
+        self.answered = Some(outside.now.wall);
+        self.a.answered = self.answered;
+        self.a.state = LegState::Answered;
+        self.a.heard = outside.now.tick;
+        self.cancel_all(Some(ELSEWHERE), "elsewhere", outside);
+        if let Some(dialog) = &mut self.a.dialog {
+            dialog.early = false;
+        }
+        let body = if self.a.remote.is_some() {
+            self.answer_to_a()
+        } else {
+            self.a.offer_open = true;
+            let formats = self.a.formats.clone();
+            self.a.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, None))
+        };
+        self.respond(200, body, outside);
+        Signal::Changed
+    }
+
+    /// Takes a phone's answer: what both sides can speak, and who hears whom. False if they have nothing in common.
+    fn connect(&mut self, place: usize, answer: Description, outside: &mut Outside<'_>) -> bool {
+        let taken = agreed(&self.b[place].formats, &answer.formats);
+        // Where they number a format otherwise than our offer did, they are sent their own number.
+        let theirs = agreed(&answer.formats, &taken);
+        if theirs.is_empty() || !self.a.open(outside) {
+            return false;
+        }
+        self.a.formats = match &self.a.remote {
+            Some(offer) => agreed(&offer.formats, &taken),
+            None => taken,
+        };
+        let b = &mut self.b[place];
+        b.formats = theirs;
+        b.remote = Some(answer);
+        b.expect(outside);
+        if self.a.remote.is_some() {
+            self.a.expect(outside);
+        }
+        outside.media.push_back(Command::Join { leg: self.a.key, with: self.b[place].key });
+        true
+    }
+
+    /// Our answer to leg A's offer; the same each time it is sent.
+    fn answer_to_a(&mut self) -> Option<Bytes> {
+        let offer = self.a.remote.clone()?;
+        let formats = self.a.formats.clone();
+        self.a.local.as_mut().map(|local| local.answer(&offer, &formats, offer.direction.mirrored()))
+    }
+
+    fn leg_refused(&mut self, place: usize, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
+        let before = self.b[place].state;
+        self.b[place].client = None;
+        if before == LegState::Over {
+            return Signal::Nothing;
+        }
+        self.b[place].end(refusal.code(), outside);
+        if self.is_over() || self.answered.is_some() {
+            return Signal::Nothing;
+        }
+        let best = self.refused.map_or(refusal, |before| before.or_better(refusal));
+        self.refused = Some(best);
+        if self.b.iter().all(|leg| leg.state == LegState::Over) { Signal::Refused(best) } else { Signal::Nothing }
+    }
+
+    fn cancel_all(&mut self, reason: Option<&str>, how: &str, outside: &mut Outside<'_>) {
+        for leg in self.b.iter_mut().filter(|leg| matches!(leg.state, LegState::Offered | LegState::Ringing)) {
+            if let Some(client) = leg.client {
+                outside.stack.cancel(client, reason, outside.now);
+            }
+            leg.end(how, outside);
+        }
+    }
+
+    /// The end, whoever wished it: each side is told in the way its state asks for; once.
+    fn over(&mut self, outcome: Outcome, outside: &mut Outside<'_>) -> Signal {
+        if self.is_over() {
+            return Signal::Nothing;
+        }
+        self.outcome = Some(outcome);
+        if let Outcome::Refused(refusal) = outcome {
+            self.turned(refusal.code(), outside.now.wall);
+        }
+        if self.answered.is_none() {
+            let status = match outcome {
+                Outcome::Refused(refusal) => refusal.status(),
+                Outcome::Abandoned => 487,
+                Outcome::Answered | Outcome::Lost | Outcome::HungUp => 480,
+            };
+            self.respond(status, None, outside);
+        }
+        for (_, server, request) in std::mem::take(&mut self.infos) {
+            self.answer_info(server, request, 481, outside);
+        }
+        let how = outcome.code();
+        self.cancel_all(None, how, outside);
+        // What still comes for a call that is over is answered without it.
+        for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
+            if let Some(mut dialog) = leg.dialog.take() {
+                outside.index.dialogs.remove(&dialog.id);
+                if leg.answered.is_some() {
+                    let bye = leg.signed(dialog.request(&Method::Bye), outside);
+                    outside.stack.request(bye, leg.flow, outside.now);
+                }
+            }
+            if let Some(client) = leg.client.take() {
+                outside.index.clients.remove(&client);
+            }
+            if let Some(server) = leg.server.take() {
+                outside.index.servers.remove(&server);
+            }
+            leg.end(how, outside);
+        }
+        Signal::Over
+    }
+}
+
+/// What we can be asked.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+
+/// The offer to a phone whose caller made none: what every phone of this decade speaks, the French order first.
+fn usual_formats() -> Vec<Format> {
+    let format = |number, encoding: &str, clock_hz, channels, parameters: Option<&str>| Format {
+        number,
+        encoding: encoding.to_owned(),
+        clock_hz,
+        channels,
+        parameters: parameters.map(str::to_owned),
+    };
+    vec![
+        format(8, "PCMA", 8000, None, None),
+        format(0, "PCMU", 8000, None, None),
+        format(9, "G722", 8000, None, None),
+        format(101, "TELEPHONE-EVENT", 8000, None, Some("0-15")),
+    ]
+}
