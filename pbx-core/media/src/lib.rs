@@ -1,1 +1,14 @@
-//! In the making.
+//! The media plane: RTP and RTCP relayed on a thread of their own, told what to do by commands, telling back events.
+//!
+//! Knows legs, ports and packets; knows neither SDP nor calls. RFC 3550, RFC 4733, RFC 4961 (symmetric RTP).
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod leg;
+mod plane;
+mod ports;
+mod relay;
+mod rtp;
+mod worker;
+
+pub use plane::{Plane, PlaneConfig, PlaneError, Sink};

@@ -49,3 +49,12 @@ pub struct Flow {
     /// Which connection.
     pub connection: ConnectionId,
 }
+
+impl Flow {
+    /// Do both travel over one connection? Where none is open yet, to one peer.
+    pub fn same_connection(&self, other: &Flow) -> bool {
+        self.transport == other.transport
+            && self.connection == other.connection
+            && (self.connection != ConnectionId::default() || self.remote == other.remote)
+    }
+}

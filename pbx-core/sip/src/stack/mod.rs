@@ -191,7 +191,7 @@ impl Stack {
         let failed: Vec<ClientKey> = self
             .clients
             .iter()
-            .filter(|(_, client)| client.flow.connection == flow.connection && client.flow.transport == flow.transport)
+            .filter(|(_, client)| client.flow.same_connection(&flow))
             .filter(|(_, client)| match &client.machine {
                 ClientMachine::Invite(machine) => machine.is_open(),
                 ClientMachine::Other(machine) => machine.is_open(),
@@ -202,10 +202,8 @@ impl Stack {
             self.forget_client(key);
             self.heard.push_back(Heard::FlowFailed { key });
         }
-        for server in self.servers.values_mut().filter(|server| server.reply.connection == flow.connection) {
-            if server.reply.transport == flow.transport {
-                server.reply.connection = ConnectionId::default();
-            }
+        for server in self.servers.values_mut().filter(|server| server.reply.same_connection(&flow)) {
+            server.reply.connection = ConnectionId::default();
         }
     }
 

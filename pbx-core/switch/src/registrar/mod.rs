@@ -225,23 +225,18 @@ impl Registrar {
 
     /// A connection is gone: phones behind it cannot be reached by it any more. They will come back by another.
     pub fn flow_closed(&mut self, flow: &Flow) -> Vec<BindingChange> {
-        let lost: Vec<(ExtensionNumber, String)> = self
-            .bindings
-            .values()
-            .flatten()
-            .filter(|binding| binding.flow.transport == flow.transport && binding.flow.connection == flow.connection)
-            .filter(|binding| flow.transport.is_reliable() && !reachable_anew(binding))
-            .map(|binding| (binding.aor.clone(), binding.contact.clone()))
-            .collect();
-        for bindings in self.bindings.values_mut() {
-            for binding in bindings
-                .iter_mut()
-                .filter(|binding| binding.flow.transport == flow.transport && binding.flow.connection == flow.connection)
-            {
-                if let Some(address) = contact_address(&binding.contact).filter(|_| flow.transport.is_reliable()) {
+        if !flow.transport.is_reliable() {
+            return Vec::new();
+        }
+        let mut lost = Vec::new();
+        for binding in self.bindings.values_mut().flatten().filter(|binding| binding.flow.same_connection(flow)) {
+            match contact_address(&binding.contact) {
+                // It listens at its own Contact, where a new connection finds it.
+                Some(address) if address.ip() == binding.flow.remote.ip() => {
                     binding.flow.connection = Default::default();
                     binding.flow.remote = address;
                 }
+                _ => lost.push((binding.aor.clone(), binding.contact.clone())),
             }
         }
         lost.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
@@ -305,11 +300,6 @@ fn same_phone(binding: &Binding, contact: &str, instance: Option<&str>) -> bool 
         (Ok(a), Ok(b)) => a.same_as(&b),
         _ => binding.contact == contact,
     }
-}
-
-/// A phone whose Contact names the address it came from listens there itself, and a new connection can be opened to it.
-fn reachable_anew(binding: &Binding) -> bool {
-    contact_address(&binding.contact).is_some_and(|address| address.ip() == binding.flow.remote.ip())
 }
 
 fn contact_address(contact: &str) -> Option<std::net::SocketAddr> {

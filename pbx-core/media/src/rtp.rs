@@ -1,0 +1,164 @@
+//! The RTP header as far as a relay reads it, RFC 3550 5.1, and what is counted from it (A.1, A.3, A.8).
+
+/// The fixed header of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// 0 to 127.
+    pub payload_type: u8,
+    /// Begins a talk spurt, or an event.
+    pub marker: bool,
+    /// Counts packets.
+    pub sequence: u16,
+    /// In the payload's clock.
+    pub timestamp: u32,
+    /// Who speaks.
+    pub ssrc: u32,
+    /// Where the payload begins, behind CSRCs and extension.
+    pub payload_at: usize,
+}
+
+impl Header {
+    /// Reads a packet's header; `None` if the octets are no RTP of version 2.
+    pub fn read(packet: &[u8]) -> Option<Header> {
+        let fixed: &[u8; 12] = packet.first_chunk()?;
+        if fixed[0] >> 6 != 2 {
+            return None;
+        }
+        let mut payload_at = 12 + usize::from(fixed[0] & 15) * 4;
+        if fixed[0] & 0x10 != 0 {
+            let extension: &[u8; 4] = packet.get(payload_at..)?.first_chunk()?;
+            payload_at += 4 + usize::from(u16::from_be_bytes([extension[2], extension[3]])) * 4;
+        }
+        let [_, second, s0, s1, t0, t1, t2, t3, i0, i1, i2, i3] = *fixed;
+        (payload_at <= packet.len()).then_some(Header {
+            payload_type: second & 127,
+            marker: second & 128 != 0,
+            sequence: u16::from_be_bytes([s0, s1]),
+            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+            ssrc: u32::from_be_bytes([i0, i1, i2, i3]),
+            payload_at,
+        })
+    }
+}
+
+/// RTCP of version 2 with a packet type of RFC 3550 or RFC 4585.
+pub fn is_rtcp(packet: &[u8]) -> bool {
+    packet.len() >= 8 && packet[0] >> 6 == 2 && (200..=207).contains(&packet[1])
+}
+
+/// What has come from one source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reception {
+    ssrc: Option<u32>,
+    base: u32,
+    highest: u32,
+    received: u64,
+    /// Lost of sources before this one.
+    lost_before: u64,
+    transit: i64,
+    jitter: u64,
+}
+
+impl Reception {
+    /// Counts a packet that came at `now_us`, of a payload with this clock.
+    pub fn count(&mut self, header: &Header, clock_hz: u32, now_us: u64) {
+        if self.ssrc != Some(header.ssrc) {
+            let lost_before = self.lost();
+            *self = Reception {
+                ssrc: Some(header.ssrc),
+                base: u32::from(header.sequence),
+                highest: u32::from(header.sequence),
+                lost_before,
+                jitter: self.jitter,
+                ..Reception::default()
+            };
+        }
+        self.received += 1;
+        let ahead = header.sequence.wrapping_sub(self.highest as u16);
+        if ahead < 0x8000 {
+            self.highest = self.highest.wrapping_add(u32::from(ahead));
+        }
+        let arrival = i64::try_from(now_us).unwrap_or(0).wrapping_mul(i64::from(clock_hz)) / 1_000_000;
+        let transit = arrival.wrapping_sub(i64::from(header.timestamp));
+        if self.received > 1 {
+            // Only the low 32 bits of a timestamp are there; the difference of two transits has them all.
+            let difference = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
+            // In sixteenths, as RFC 3550 A.8 keeps it; a jump of a second is a new beginning and no jitter.
+            if difference < clock_hz {
+                self.jitter = self.jitter + u64::from(difference) - (self.jitter + 8) / 16;
+            }
+        }
+        self.transit = transit;
+    }
+
+    /// Expected by number and not received.
+    pub fn lost(&self) -> u64 {
+        let expected = if self.ssrc.is_some() { u64::from(self.highest.wrapping_sub(self.base)) + 1 } else { 0 };
+        self.lost_before + expected.saturating_sub(self.received)
+    }
+
+    /// Microseconds.
+    pub fn jitter_us(&self, clock_hz: u32) -> u32 {
+        u32::try_from(self.jitter * 1_000_000 / 16 / u64::from(clock_hz.max(1))).unwrap_or(u32::MAX)
+    }
+}
+
+/// The key of a telephone-event payload, RFC 4733 2.3 and 3.2.
+pub fn digit(payload: &[u8]) -> Option<char> {
+    const KEYS: &[u8; 16] = b"0123456789*#ABCD";
+    payload.first().filter(|_| payload.len() >= 4).and_then(|event| KEYS.get(usize::from(*event))).map(|key| char::from(*key))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rtc_rtp::shared::marshal::Unmarshal;
+
+    use super::*;
+
+    fn packet(sequence: u16, timestamp: u32) -> Header {
+        Header { payload_type: 8, marker: false, sequence, timestamp, ssrc: 7, payload_at: 12 }
+    }
+
+    #[test]
+    fn loss_is_what_is_missing_between_the_first_and_the_highest_number() {
+        let mut reception = Reception::default();
+        for (place, sequence) in [65_533u16, 65_534, 1, 0, 3].into_iter().enumerate() {
+            reception.count(&packet(sequence, 0), 8000, place as u64);
+        }
+        assert_eq!(reception.lost(), 2, "65535 and 2");
+        let mut again = packet(10, 0);
+        again.ssrc = 8;
+        reception.count(&again, 8000, 9);
+        assert_eq!(reception.lost(), 2, "another source begins anew");
+    }
+
+    #[test]
+    fn even_packets_have_no_jitter_and_uneven_ones_have() {
+        let mut even = Reception::default();
+        let mut uneven = Reception::default();
+        for number in 0..500u16 {
+            let (timestamp, at) = (u32::from(number) * 160, u64::from(number) * 20_000);
+            even.count(&packet(number, timestamp), 8000, at);
+            uneven.count(&packet(number, timestamp), 8000, at + u64::from(number % 2) * 8_000);
+        }
+        assert_eq!(even.jitter_us(8000), 0);
+        let jitter = uneven.jitter_us(8000);
+        assert!((7_000..=9_000).contains(&jitter), "{jitter}");
+    }
+
+    proptest! {
+        #[test]
+        fn headers_are_read_as_the_oracle_reads_them(octets in prop::collection::vec(any::<u8>(), 0..64)) {
+            let ours = Header::read(&octets);
+            let theirs = rtc_rtp::header::Header::unmarshal(&mut octets.as_slice());
+            if let (Some(ours), Ok(theirs)) = (ours, theirs) {
+                prop_assert_eq!(ours.payload_type, theirs.payload_type);
+                prop_assert_eq!(ours.sequence, theirs.sequence_number);
+                prop_assert_eq!(ours.timestamp, theirs.timestamp);
+                prop_assert_eq!(ours.ssrc, theirs.ssrc);
+                prop_assert_eq!(ours.marker, theirs.marker);
+            }
+        }
+    }
+}
