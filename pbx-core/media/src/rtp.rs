@@ -112,7 +112,7 @@ pub fn digit(payload: &[u8]) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rtc_rtp::shared::marshal::Unmarshal;
+    use rtc_shared::marshal::Unmarshal;
 
     use super::*;
 

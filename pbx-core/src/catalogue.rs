@@ -1,0 +1,98 @@
+//! Every sentence a person reads, in French and English. The pages import the same two files.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+/// A language of the catalogue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lang {
+    /// French, the first.
+    #[default]
+    Fr,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// From `LC_ALL=en_GB.UTF-8` or `Accept-Language: en-GB, fr;q=0.8`; French for every other language.
+    pub fn of(text: &str) -> Lang {
+        if text.trim_start().get(..2).is_some_and(|code| code.eq_ignore_ascii_case("en")) { Lang::En } else { Lang::Fr }
+    }
+
+    /// The language of the process's environment.
+    pub fn of_environment() -> Lang {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+        set.into_iter().find(|value| !value.is_empty()).map_or(Lang::Fr, |value| Lang::of(&value))
+    }
+}
+
+type Texts = BTreeMap<String, String>;
+
+static TEXTS: LazyLock<(Texts, Texts)> = LazyLock::new(|| (read(include_str!("../catalogue/fr.json")), read(include_str!("../catalogue/en.json"))));
+
+fn read(json: &str) -> Texts {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// The sentence of a key with its `{{params}}` filled in; the key itself where the catalogue has none. Params that are codes
+/// (`why`, `reason`, `day`) are put into words first.
+pub fn text(lang: Lang, key: &str, params: &[(&str, String)]) -> String {
+    let texts = match lang {
+        Lang::Fr => &TEXTS.0,
+        Lang::En => &TEXTS.1,
+    };
+    let Some(found) = texts.get(key) else { return key.to_owned() };
+    let mut sentence = found.clone();
+    for (name, value) in params {
+        let coded = match *name {
+            "why" | "reason" => texts.get(&format!("outcome.{value}")),
+            "day" => texts.get(&format!("day.{value}")),
+            _ => None,
+        };
+        sentence = sentence.replace(&format!("{{{{{name}}}}}"), coded.unwrap_or(value));
+    }
+    sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use pbx_switch::call::{Outcome, Refusal};
+
+    use super::*;
+
+    fn params(text: &str) -> Vec<&str> {
+        let mut found: Vec<&str> = text.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn both_languages_say_the_same_things() {
+        let (fr, en) = &*TEXTS;
+        assert!(fr.len() > 50, "the catalogue is read");
+        let keys = |texts: &Texts| texts.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(fr), keys(en));
+        for (key, text) in fr {
+            assert_eq!(params(text), params(&en[key]), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_words() {
+        let outcomes = [Outcome::Answered, Outcome::Abandoned, Outcome::Lost, Outcome::HungUp];
+        let codes = outcomes.into_iter().map(Outcome::code).chain(Refusal::ALL.into_iter().map(Refusal::code)).chain(["elsewhere"]);
+        for code in codes {
+            assert!(TEXTS.0.contains_key(&format!("outcome.{code}")), "{code}");
+        }
+    }
+
+    #[test]
+    fn params_are_filled_in_and_codes_put_into_words() {
+        let said = text(Lang::En, "trace.turned", &[("why", "busy".to_owned())]);
+        assert!(!said.contains("{{") && !said.contains("busy}"), "{said}");
+        assert_eq!(text(Lang::En, "no.such.key", &[]), "no.such.key");
+    }
+}

@@ -1,0 +1,78 @@
+//! Administrators, their sessions and set-up links, and tokens for programs. What opens a door is kept as a digest alone.
+
+use sqlx::Row;
+
+use crate::store::{Db, StoreError};
+
+/// How many administrators there are.
+pub async fn count(db: &Db) -> Result<i64, StoreError> {
+    Ok(sqlx::query("SELECT COUNT(*) FROM administrator").fetch_one(&db.readers).await?.get(0))
+}
+
+/// The password hash of an administrator.
+pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT password_hash FROM administrator WHERE name = $1").bind(name).fetch_optional(&db.readers).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// Adds an administrator, or gives one a new password.
+pub async fn put(db: &Db, name: &str, password_hash: &str, now: i64) -> Result<(), StoreError> {
+    let query = "INSERT INTO administrator (name, password_hash, created_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash";
+    sqlx::query(query).bind(name).bind(password_hash).bind(now).execute(&db.writer).await?;
+    Ok(())
+}
+
+/// Keeps a one-time link; an empty name is chosen by whoever uses it.
+pub async fn put_link(db: &Db, token_hash: &str, name: &str, expires_at: i64) -> Result<(), StoreError> {
+    let query = "INSERT INTO setup_link (token_hash, name, expires_at) VALUES ($1, $2, $3)";
+    sqlx::query(query).bind(token_hash).bind(name).bind(expires_at).execute(&db.writer).await?;
+    Ok(())
+}
+
+/// Uses up a link that has not expired; its name.
+pub async fn take_link(db: &Db, token_hash: &str, now: i64) -> Result<Option<String>, StoreError> {
+    let query = "DELETE FROM setup_link WHERE token_hash = $1 AND expires_at > $2 RETURNING name";
+    let row = sqlx::query(query).bind(token_hash).bind(now).fetch_optional(&db.writer).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// Forgets links that nobody may choose a name with any more.
+pub async fn forget_open_links(db: &Db) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM setup_link WHERE name = ''").execute(&db.writer).await?;
+    Ok(())
+}
+
+/// Keeps a session.
+pub async fn put_session(db: &Db, token_hash: &str, administrator: &str, csrf: &str, expires_at: i64) -> Result<(), StoreError> {
+    let query = "INSERT INTO session (token_hash, administrator, csrf, expires_at) VALUES ($1, $2, $3, $4)";
+    sqlx::query(query).bind(token_hash).bind(administrator).bind(csrf).bind(expires_at).execute(&db.writer).await?;
+    Ok(())
+}
+
+/// A session that has not expired: who, and the CSRF word.
+pub async fn session(db: &Db, token_hash: &str, now: i64) -> Result<Option<(String, String)>, StoreError> {
+    let query = "SELECT administrator, csrf FROM session WHERE token_hash = $1 AND expires_at > $2";
+    let row = sqlx::query(query).bind(token_hash).bind(now).fetch_optional(&db.readers).await?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
+}
+
+/// Ends a session, and those that have expired.
+pub async fn end_session(db: &Db, token_hash: &str, now: i64) -> Result<(), StoreError> {
+    let query = "DELETE FROM session WHERE token_hash = $1 OR expires_at <= $2";
+    sqlx::query(query).bind(token_hash).bind(now).execute(&db.writer).await?;
+    Ok(())
+}
+
+/// Keeps a token.
+pub async fn put_token(db: &Db, token_hash: &str, role: &str, now: i64) -> Result<(), StoreError> {
+    let query = "INSERT INTO token (token_hash, role, created_at) VALUES ($1, $2, $3)";
+    sqlx::query(query).bind(token_hash).bind(role).bind(now).execute(&db.writer).await?;
+    Ok(())
+}
+
+/// The role of a token.
+pub async fn token_role(db: &Db, token_hash: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT role FROM token WHERE token_hash = $1").bind(token_hash).fetch_optional(&db.readers).await?;
+    Ok(row.map(|row| row.get(0)))
+}

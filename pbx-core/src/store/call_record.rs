@@ -1,0 +1,42 @@
+//! Call records.
+
+use pbx_switch::call::CallRecord;
+use sqlx::{Connection, Row};
+
+use crate::store::{Db, StoreError};
+
+/// Keeps records; one that is there already stays as it is, so that a batch can be tried again.
+pub async fn insert(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
+    let mut connection = db.writer.acquire().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for record in records {
+        sqlx::query(
+            "INSERT INTO call_record (call_key, started_at, caller, dialled, outcome, record) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (call_key) DO NOTHING",
+        )
+        .bind(i64::try_from(record.key.0).unwrap_or(i64::MAX))
+        .bind(record.started.0)
+        .bind(&record.caller)
+        .bind(&record.dialled)
+        .bind(record.outcome.code())
+        .bind(serde_json::to_string(record).unwrap_or_default())
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// The newest before a key, at most so many, whose caller or dialled number holds `part`.
+pub async fn page(db: &Db, before: Option<i64>, part: &str, limit: i64) -> Result<Vec<CallRecord>, StoreError> {
+    let query = "SELECT record FROM call_record WHERE call_key < $1 AND (caller LIKE $2 OR dialled LIKE $2) ORDER BY call_key DESC LIMIT $3";
+    let like = format!("%{}%", part.replace(['%', '_'], ""));
+    let rows = sqlx::query(query).bind(before.unwrap_or(i64::MAX)).bind(like).bind(limit).fetch_all(&db.readers).await?;
+    Ok(rows.into_iter().filter_map(|row| serde_json::from_str(row.get::<&str, _>(0)).ok()).collect())
+}
+
+/// One.
+pub async fn get(db: &Db, key: i64) -> Result<Option<CallRecord>, StoreError> {
+    let row = sqlx::query("SELECT record FROM call_record WHERE call_key = $1").bind(key).fetch_optional(&db.readers).await?;
+    Ok(row.and_then(|row| serde_json::from_str(row.get::<&str, _>(0)).ok()))
+}

@@ -1,0 +1,35 @@
+//! Revisions of the dial plan; none is ever changed, the newest is live.
+
+use sqlx::Row;
+
+use crate::store::{Db, StoreError};
+
+/// One revision.
+#[derive(Clone, Debug)]
+pub struct StoredPlan {
+    /// From 1.
+    pub revision: i64,
+    /// TOML.
+    pub plan: String,
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// Microseconds since 1970 UTC.
+    pub created_at: i64,
+}
+
+/// The live one.
+pub async fn newest(db: &Db) -> Result<Option<StoredPlan>, StoreError> {
+    let query = "SELECT revision, plan, author, reason, created_at FROM dialplan ORDER BY revision DESC LIMIT 1";
+    let row = sqlx::query(query).fetch_optional(&db.writer).await?;
+    Ok(row.map(|row| StoredPlan { revision: row.get(0), plan: row.get(1), author: row.get(2), reason: row.get(3), created_at: row.get(4) }))
+}
+
+/// Adds a revision, which is then live; its number.
+pub async fn insert(db: &Db, plan: &str, author: &str, reason: &str, created_at: i64) -> Result<i64, StoreError> {
+    let query = "INSERT INTO dialplan (revision, plan, author, reason, created_at) \
+                 SELECT COALESCE(MAX(revision), 0) + 1, $1, $2, $3, $4 FROM dialplan RETURNING revision";
+    let row = sqlx::query(query).bind(plan).bind(author).bind(reason).bind(created_at).fetch_one(&db.writer).await?;
+    Ok(row.get(0))
+}

@@ -1,0 +1,98 @@
+//! Extensions.
+
+use pbx_sip::auth::Ha1;
+use pbx_switch::directory::{Extension, ExtensionNumber, SiteKey};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row};
+
+use crate::store::{Db, StoreError};
+
+/// An extension as it is kept.
+#[derive(Clone, Debug)]
+pub struct StoredExtension {
+    /// What the directory holds.
+    pub extension: Extension,
+    /// Microseconds since 1970 UTC.
+    pub created_at: i64,
+}
+
+/// Every extension, by number.
+pub async fn all(db: &Db) -> Result<Vec<StoredExtension>, StoreError> {
+    let query = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension ORDER BY number";
+    let rows = sqlx::query(query).fetch_all(&db.readers).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Adds extensions: all or none.
+pub async fn insert(db: &Db, extensions: &[StoredExtension]) -> Result<(), StoreError> {
+    let mut connection = db.writer.acquire().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for StoredExtension { extension, created_at } in extensions {
+        sqlx::query(
+            "INSERT INTO extension (number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(extension.number.as_str())
+        .bind(&extension.name)
+        .bind(&extension.site.0)
+        .bind(&extension.email)
+        .bind(extension.enabled)
+        .bind(hex(&extension.ha1.md5))
+        .bind(hex(&extension.ha1.sha256))
+        .bind(created_at)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Changes one; false if there is none of that number.
+pub async fn update(db: &Db, extension: &Extension) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE extension SET name = $2, email = $3, enabled = $4, ha1_md5 = $5, ha1_sha256 = $6 WHERE number = $1")
+        .bind(extension.number.as_str())
+        .bind(&extension.name)
+        .bind(&extension.email)
+        .bind(extension.enabled)
+        .bind(hex(&extension.ha1.md5))
+        .bind(hex(&extension.ha1.sha256))
+        .execute(&db.writer)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Removes one; false if there is none of that number.
+pub async fn delete(db: &Db, number: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query("DELETE FROM extension WHERE number = $1").bind(number).execute(&db.writer).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+fn read(row: &SqliteRow) -> Result<StoredExtension, StoreError> {
+    let broken = || StoreError::Unavailable("an extension that cannot be read".to_owned());
+    let (md5, sha256): (String, String) = (row.get(5), row.get(6));
+    let extension = Extension {
+        number: ExtensionNumber::new(row.get(0)).map_err(|_| broken())?,
+        name: row.get(1),
+        site: SiteKey(row.get(2)),
+        email: row.get(3),
+        enabled: row.get(4),
+        ha1: Ha1 { md5: unhex(&md5).ok_or_else(broken)?, sha256: unhex(&sha256).ok_or_else(broken)? },
+    };
+    Ok(StoredExtension { extension, created_at: row.get(7) })
+}
+
+/// Lower-case digits.
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Back again.
+pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut octets = [0; N];
+    if text.len() != N * 2 || !text.is_ascii() {
+        return None;
+    }
+    for (place, octet) in octets.iter_mut().enumerate() {
+        *octet = u8::from_str_radix(&text[place * 2..place * 2 + 2], 16).ok()?;
+    }
+    Some(octets)
+}
