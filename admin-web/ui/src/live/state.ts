@@ -1,0 +1,68 @@
+/** What the event stream has told: a snapshot, then changes with rising numbers. Pure; holds only what is there now. */
+import type { Schemas } from '../api/client';
+
+export type Device = Schemas['Device'];
+export type Call = Schemas['Call'];
+
+export type LiveState = {
+  /** Number of the last change folded in; -1 before the first snapshot. */
+  sequence: number;
+  /** Extensions with at least one phone. */
+  registrations: ReadonlyMap<string, readonly Device[]>;
+  calls: ReadonlyMap<string, Call>;
+};
+
+export type LiveEvent =
+  | { kind: 'snapshot'; snapshot: Schemas['Snapshot'] }
+  | { kind: 'registration'; sequence: number; registration: Schemas['Registration'] }
+  | { kind: 'call'; sequence: number; call: Call }
+  | { kind: 'call_ended'; sequence: number; key: string };
+
+export const nothingHeard: LiveState = { sequence: -1, registrations: new Map(), calls: new Map() };
+
+/**
+ * Folds events into the state, in order. A change already known is passed over; `missed` tells that one is lacking, so that
+ * only a new snapshot can be believed.
+ */
+export function fold(state: LiveState, events: readonly LiveEvent[]): { state: LiveState; missed: boolean } {
+  let { sequence } = state;
+  let registrations = new Map(state.registrations);
+  let calls = new Map(state.calls);
+  for (const event of events) {
+    if (event.kind === 'snapshot') {
+      sequence = event.snapshot.sequence;
+      registrations = new Map();
+      for (const { extension, devices } of event.snapshot.registrations) {
+        if (devices.length > 0) registrations.set(extension, devices);
+      }
+      calls = new Map(event.snapshot.calls.map((call) => [call.key, call]));
+      continue;
+    }
+    if (event.sequence <= sequence) continue;
+    if (sequence < 0 || event.sequence !== sequence + 1) return { state: { sequence, registrations, calls }, missed: true };
+    sequence = event.sequence;
+    switch (event.kind) {
+      case 'registration':
+        if (event.registration.devices.length > 0) registrations.set(event.registration.extension, event.registration.devices);
+        else registrations.delete(event.registration.extension);
+        break;
+      case 'call':
+        calls.set(event.call.key, event.call);
+        break;
+      case 'call_ended':
+        calls.delete(event.key);
+        break;
+    }
+  }
+  return { state: { sequence, registrations, calls }, missed: false };
+}
+
+/** Extensions that take part in a call, ringing included. */
+export function extensionsOnCall(calls: Iterable<Call>): Set<string> {
+  const found = new Set<string>();
+  for (const call of calls) {
+    if (call.caller !== '') found.add(call.caller);
+    if (call.callee !== '') found.add(call.callee);
+  }
+  return found;
+}

@@ -1,0 +1,5 @@
+//! SIP on the wire: datagrams and connections in, octets out. Knows flows; knows no message beyond where it ends.
+
+pub mod admission;
+pub mod tcp;
+pub mod udp;
