@@ -76,3 +76,48 @@ pub async fn token_role(db: &Db, token_hash: &str) -> Result<Option<String>, Sto
     let row = sqlx::query("SELECT role FROM token WHERE token_hash = $1").bind(token_hash).fetch_optional(&db.readers).await?;
     Ok(row.map(|row| row.get(0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_link_is_good_once_and_for_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        put_link(&db, "a", "camille", 100).await.unwrap();
+        assert_eq!(take_link(&db, "a", 100).await.unwrap(), None, "too late");
+        assert_eq!(take_link(&db, "a", 99).await.unwrap(), Some("camille".to_owned()));
+        assert_eq!(take_link(&db, "a", 99).await.unwrap(), None, "used");
+        put_link(&db, "b", "", 100).await.unwrap();
+        forget_open_links(&db).await.unwrap();
+        assert_eq!(take_link(&db, "b", 1).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn sessions_end_and_lapse() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        assert!(put_session(&db, "s", "nobody", "csrf", 100).await.is_err(), "a session is somebody's");
+        put(&db, "camille", "hash", 1).await.unwrap();
+        put(&db, "camille", "hash2", 2).await.unwrap();
+        assert_eq!((count(&db).await.unwrap(), password_hash(&db, "camille").await.unwrap()), (1, Some("hash2".to_owned())));
+        put_session(&db, "s", "camille", "csrf", 100).await.unwrap();
+        put_session(&db, "old", "camille", "csrf", 10).await.unwrap();
+        assert_eq!(session(&db, "s", 99).await.unwrap(), Some(("camille".to_owned(), "csrf".to_owned())));
+        assert_eq!(session(&db, "s", 100).await.unwrap(), None);
+        end_session(&db, "s", 50).await.unwrap();
+        assert_eq!(session(&db, "s", 50).await.unwrap(), None);
+        assert_eq!(session(&db, "old", 1).await.unwrap(), None, "what has lapsed is cleared away");
+    }
+
+    #[tokio::test]
+    async fn a_token_has_a_role() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        put_token(&db, "t", "read", 1).await.unwrap();
+        assert_eq!(token_role(&db, "t").await.unwrap().as_deref(), Some("read"));
+        assert_eq!(token_role(&db, "u").await.unwrap(), None);
+        assert_eq!(password_hash(&db, "nobody").await.unwrap(), None);
+    }
+}

@@ -40,3 +40,46 @@ pub async fn get(db: &Db, key: i64) -> Result<Option<CallRecord>, StoreError> {
     let row = sqlx::query("SELECT record FROM call_record WHERE call_key = $1").bind(key).fetch_optional(&db.readers).await?;
     Ok(row.and_then(|row| serde_json::from_str(row.get::<&str, _>(0)).ok()))
 }
+
+#[cfg(test)]
+mod tests {
+    use pbx_sip::clock::Wall;
+    use pbx_switch::call::{CallKey, Outcome, Refusal};
+    use pbx_switch::dialplan::{Step, Trace};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn records_are_kept_once_and_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        let records: Vec<CallRecord> = (1..=5).map(|key| record(key, "201", if key % 2 == 0 { "202" } else { "0199001234" })).collect();
+        insert(&db, &records[..3]).await.unwrap();
+        // As after a batch that failed half way.
+        insert(&db, &records).await.unwrap();
+        let keys = |found: Vec<CallRecord>| found.iter().map(|record| record.key.0).collect::<Vec<_>>();
+        assert_eq!(keys(page(&db, None, "", 2).await.unwrap()), [5, 4]);
+        assert_eq!(keys(page(&db, Some(4), "", 10).await.unwrap()), [3, 2, 1]);
+        assert_eq!(keys(page(&db, None, "0199", 10).await.unwrap()), [5, 3, 1]);
+        assert_eq!(keys(page(&db, None, "%' OR 1=1 --", 10).await.unwrap()), [] as [u64; 0]);
+        assert_eq!(get(&db, 3).await.unwrap().as_ref(), Some(&records[2]));
+        assert_eq!(get(&db, 6).await.unwrap(), None);
+    }
+
+    fn record(key: u64, caller: &str, dialled: &str) -> CallRecord {
+        CallRecord {
+            key: CallKey(key),
+            started: Wall(1),
+            answered: None,
+            ended: Wall(2),
+            caller: caller.to_owned(),
+            caller_name: "Accueil".to_owned(),
+            dialled: dialled.to_owned(),
+            outcome: Outcome::Refused(Refusal::NoOutsideLine),
+            legs: Vec::new(),
+            codec: None,
+            trace: Trace { steps: vec![Step::NoRule, Step::Turned { at: Wall(1), why: "no_outside_line".to_owned() }] },
+            plan_revision: 1,
+        }
+    }
+}

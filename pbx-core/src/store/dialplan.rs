@@ -33,3 +33,19 @@ pub async fn insert(db: &Db, plan: &str, author: &str, reason: &str, created_at:
     let row = sqlx::query(query).bind(plan).bind(author).bind(reason).bind(created_at).fetch_one(&db.writer).await?;
     Ok(row.get(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_newest_revision_is_live() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        assert!(newest(&db).await.unwrap().is_none());
+        assert_eq!(insert(&db, "# one", "camille", "first", 10).await.unwrap(), 1);
+        assert_eq!(insert(&db, "# two", "camille", "second", 11).await.unwrap(), 2);
+        let live = newest(&db).await.unwrap().unwrap();
+        assert_eq!((live.revision, live.plan.as_str(), live.reason.as_str(), live.created_at), (2, "# two", "second", 11));
+    }
+}

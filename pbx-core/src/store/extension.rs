@@ -96,3 +96,54 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     Some(octets)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn all_or_none_are_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        insert(&db, &[stored("201"), stored("007")]).await.unwrap();
+        assert!(matches!(insert(&db, &[stored("202"), stored("201")]).await, Err(StoreError::Taken)));
+        let all = all(&db).await.unwrap();
+        assert_eq!(all.iter().map(|each| each.extension.number.as_str()).collect::<Vec<_>>(), ["007", "201"]);
+        assert_eq!(all[0].extension, stored("007").extension);
+    }
+
+    #[tokio::test]
+    async fn one_is_changed_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        insert(&db, &[stored("201")]).await.unwrap();
+        let mut changed = stored("201").extension;
+        (changed.name, changed.email, changed.enabled) = ("Régie".to_owned(), None, false);
+        changed.ha1 = Ha1::of("201", "realm", "another");
+        assert!(update(&db, &changed).await.unwrap());
+        assert_eq!(all(&db).await.unwrap()[0].extension, changed);
+        assert!(!update(&db, &stored("202").extension).await.unwrap());
+        assert!(delete(&db, "201").await.unwrap());
+        assert!(!delete(&db, "201").await.unwrap());
+    }
+
+    #[test]
+    fn octets_are_written_and_read() {
+        assert_eq!(hex(&[0, 0xab, 0xff]), "00abff");
+        assert_eq!(unhex::<3>("00abff"), Some([0, 0xab, 0xff]));
+        assert_eq!(unhex::<3>("00abf"), None);
+        assert_eq!(unhex::<3>("00abfé"), None);
+    }
+
+    fn stored(number: &str) -> StoredExtension {
+        let extension = Extension {
+            number: ExtensionNumber::new(number).unwrap(),
+            name: "Billetterie".to_owned(),
+            site: SiteKey("main".to_owned()),
+            email: Some("billetterie@example.org".to_owned()),
+            enabled: true,
+            ha1: Ha1::of(number, "realm", "secret"),
+        };
+        StoredExtension { extension, created_at: 7 }
+    }
+}

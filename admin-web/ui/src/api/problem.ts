@@ -35,7 +35,6 @@ export class Problem extends Error {
     for (const [name, value] of Object.entries(said)) {
       if (typeof value === 'string' || typeof value === 'number') params[name] = value;
     }
-    if (typeof said.retry_after_s === 'number') params.seconds = said.retry_after_s;
     return new Problem(status, text('code') ?? `http_${status}`, text('title') ?? `HTTP ${status}`, text('detail'), fields, params);
   }
 }

@@ -126,7 +126,7 @@ export interface paths {
             };
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["SignIn"];
+                    "application/json": components["schemas"]["Credentials"];
                 };
             };
             responses: {
@@ -191,11 +191,7 @@ export interface paths {
         };
         get: {
             parameters: {
-                query?: {
-                    after?: string;
-                    limit?: number;
-                    q?: string;
-                };
+                query?: never;
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -208,7 +204,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ExtensionList"];
+                        "application/json": components["schemas"]["Extensions"];
                     };
                 };
                 /** @description problem */
@@ -242,7 +238,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["CreatedExtension"];
+                        "application/json": components["schemas"]["ExtensionWithSecret"];
                     };
                 };
                 /** @description problem */
@@ -396,7 +392,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Secret"];
+                        "application/json": components["schemas"]["ExtensionWithSecret"];
                     };
                 };
                 /** @description problem */
@@ -486,7 +482,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["CallList"];
+                        "application/json": components["schemas"]["Calls"];
                     };
                 };
                 /** @description problem */
@@ -508,7 +504,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/calls/{key}": {
+    "/api/v1/calls/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -523,7 +519,7 @@ export interface paths {
                 query?: never;
                 header?: never;
                 path: {
-                    key: string;
+                    id: string;
                 };
                 cookie?: never;
             };
@@ -578,7 +574,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["CallRecordList"];
+                        "application/json": components["schemas"]["CallRecords"];
                     };
                 };
                 /** @description problem */
@@ -746,53 +742,50 @@ export interface components {
             detail?: string;
             code: string;
             errors?: components["schemas"]["FieldProblem"][];
-            /** Format: int64 */
-            retry_after_s?: number;
         };
         FieldProblem: {
             field: string;
             code: string;
             /** Format: int64 */
-            row?: number;
+            line?: number;
         };
         Setup: {
             needed: boolean;
         };
         NewAdministrator: {
             token: string;
+            name?: string;
+            password: string;
+        };
+        Credentials: {
             name: string;
             password: string;
         };
-        SignIn: {
-            name: string;
-            password: string;
-        };
+        /** @enum {string} */
+        Role: "admin" | "read";
         Session: {
             name: string;
-            /** @enum {string} */
-            role: "admin" | "read";
-            csrf_token: string;
+            role: components["schemas"]["Role"];
+            csrf: string;
         };
         Device: {
             contact: string;
-            user_agent: string | null;
+            user_agent?: string | null;
             address: string;
             transport: string;
-            /** Format: date-time */
             expires_at: string;
         };
         Extension: {
             number: string;
             name: string;
-            email: string | null;
+            email?: string | null;
             site: string;
             enabled: boolean;
             registered: boolean;
             devices: components["schemas"]["Device"][];
-            /** Format: date-time */
             created_at: string;
         };
-        ExtensionList: {
+        Extensions: {
             items: components["schemas"]["Extension"][];
             next?: string | null;
         };
@@ -800,134 +793,102 @@ export interface components {
             number: string;
             name: string;
             email?: string | null;
-            site?: string;
-            secret?: string;
+            secret?: string | null;
         };
         ExtensionChange: {
-            name?: string;
+            name?: string | null;
             email?: string | null;
-            enabled?: boolean;
+            enabled?: boolean | null;
         };
-        CreatedExtension: components["schemas"]["Extension"] & {
+        ExtensionWithSecret: components["schemas"]["Extension"] & {
             secret: string;
-        };
-        Secret: {
-            number: string;
-            secret: string;
+            server: string;
         };
         Imported: {
             /** Format: int64 */
-            created: number;
-            secrets: components["schemas"]["Secret"][];
+            count: number;
+            generated: [
+                string,
+                string
+            ][];
         };
         Step: {
             code: string;
-        } & {
-            [key: string]: string;
+            params: {
+                [key: string]: string;
+            };
         };
         Call: {
-            key: string;
+            id: string;
             caller: string;
             caller_name: string;
             dialled: string;
             callee: string;
-            /** @enum {string} */
-            state: "ringing" | "talking" | "held";
-            /** Format: date-time */
+            state: string;
             started_at: string;
-            /** Format: date-time */
-            answered_at: string | null;
-            trace: components["schemas"]["Step"][];
+            answered_at?: string | null;
         };
-        CallList: {
+        Calls: {
             items: components["schemas"]["Call"][];
             next?: string | null;
         };
-        Figures: {
+        Leg: {
+            party: string;
+            user_agent?: string | null;
+            invited_at: string;
+            answered_at?: string | null;
+            ended_at: string;
+            end: string;
+            codec?: string | null;
             /** Format: int64 */
             packets_received: number;
             /** Format: int64 */
             packets_sent: number;
             /** Format: int64 */
             packets_lost: number;
-            /** Format: int64 */
-            packets_refused: number;
-            /** Format: int64 */
-            jitter_us: number;
-        };
-        LegRecord: {
-            party: string;
-            user_agent: string | null;
-            /** Format: date-time */
-            invited_at: string;
-            /** Format: date-time */
-            answered_at: string | null;
-            /** Format: date-time */
-            ended_at: string;
-            end: string;
-            codec: string | null;
-            figures: components["schemas"]["Figures"];
+            jitter_ms: number;
         };
         CallRecord: {
             id: string;
             caller: string;
             caller_name: string;
             dialled: string;
-            /** Format: date-time */
             started_at: string;
-            /** Format: date-time */
-            answered_at: string | null;
-            /** Format: date-time */
+            answered_at?: string | null;
             ended_at: string;
             outcome: string;
-            /** Format: int64 */
-            sip_status: number;
-            codec: string | null;
-            legs: components["schemas"]["LegRecord"][];
+            codec?: string | null;
+            legs: components["schemas"]["Leg"][];
             trace: components["schemas"]["Step"][];
             /** Format: int64 */
             plan_revision: number;
         };
-        CallRecordList: {
+        CallRecords: {
             items: components["schemas"]["CallRecord"][];
             next?: string | null;
         };
-        Store: {
-            ok: boolean;
-            code: string | null;
-            /** Format: date-time */
-            since: string | null;
-        };
-        Sip: {
-            domain: string;
-            udp: string;
-            tcp: string;
+        StoreStatus: {
+            good: boolean;
+            /** Format: int64 */
+            waiting: number;
+            /** Format: int64 */
+            lost: number;
+            error: string;
         };
         Status: {
             version: string;
-            /** Format: date-time */
-            started_at: string;
-            store: components["schemas"]["Store"];
-            sip: components["schemas"]["Sip"];
-            /** Format: int64 */
-            extensions: number;
+            sip_udp: string;
+            sip_tcp: string;
             /** Format: int64 */
             registered: number;
             /** Format: int64 */
             calls: number;
+            store: components["schemas"]["StoreStatus"];
         };
         Registration: {
             extension: string;
+            registered: boolean;
             devices: components["schemas"]["Device"][];
-        };
-        Snapshot: {
-            /** Format: int64 */
-            sequence: number;
-            registrations: components["schemas"]["Registration"][];
-            calls: components["schemas"]["Call"][];
-        };
-        CallEnded: {
-            key: string;
         };
     };
     responses: never;

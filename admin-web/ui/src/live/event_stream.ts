@@ -47,13 +47,13 @@ export class EventStreamReader {
 export function liveEvent({ type, id, data }: ServerEvent): LiveEvent | null {
   switch (type) {
     case 'snapshot':
-      return { kind: 'snapshot', snapshot: JSON.parse(data) };
+      return { kind: 'snapshot', sequence: Number(id), snapshot: JSON.parse(data) };
     case 'registration':
       return { kind: 'registration', sequence: Number(id), registration: JSON.parse(data) };
     case 'call':
       return { kind: 'call', sequence: Number(id), call: JSON.parse(data) };
     case 'call_ended':
-      return { kind: 'call_ended', sequence: Number(id), key: JSON.parse(data).key };
+      return { kind: 'call_ended', sequence: Number(id), id: JSON.parse(data).id };
     default:
       return null;
   }

@@ -4,6 +4,9 @@ import type { Schemas } from '../api/client';
 export type Device = Schemas['Device'];
 export type Call = Schemas['Call'];
 
+/** Everything at one moment; its number stands in the event's id. */
+export type Snapshot = { registrations: Schemas['Registration'][]; calls: Call[] };
+
 export type LiveState = {
   /** Number of the last change folded in; -1 before the first snapshot. */
   sequence: number;
@@ -13,10 +16,10 @@ export type LiveState = {
 };
 
 export type LiveEvent =
-  | { kind: 'snapshot'; snapshot: Schemas['Snapshot'] }
+  | { kind: 'snapshot'; sequence: number; snapshot: Snapshot }
   | { kind: 'registration'; sequence: number; registration: Schemas['Registration'] }
   | { kind: 'call'; sequence: number; call: Call }
-  | { kind: 'call_ended'; sequence: number; key: string };
+  | { kind: 'call_ended'; sequence: number; id: string };
 
 export const nothingHeard: LiveState = { sequence: -1, registrations: new Map(), calls: new Map() };
 
@@ -30,12 +33,12 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
   let calls = new Map(state.calls);
   for (const event of events) {
     if (event.kind === 'snapshot') {
-      sequence = event.snapshot.sequence;
+      sequence = event.sequence;
       registrations = new Map();
       for (const { extension, devices } of event.snapshot.registrations) {
         if (devices.length > 0) registrations.set(extension, devices);
       }
-      calls = new Map(event.snapshot.calls.map((call) => [call.key, call]));
+      calls = new Map(event.snapshot.calls.map((call) => [call.id, call]));
       continue;
     }
     if (event.sequence <= sequence) continue;
@@ -47,10 +50,10 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
         else registrations.delete(event.registration.extension);
         break;
       case 'call':
-        calls.set(event.call.key, event.call);
+        calls.set(event.call.id, event.call);
         break;
       case 'call_ended':
-        calls.delete(event.key);
+        calls.delete(event.id);
         break;
     }
   }

@@ -47,6 +47,11 @@ impl Site {
         let instant = jiff::Timestamp::from_microsecond(at.0).unwrap_or_default();
         self.zone.to_datetime(instant)
     }
+
+    /// The instant at which its clocks say this; the first of two in autumn, the one after the gap in spring.
+    pub fn instant(&self, local: jiff::civil::DateTime) -> Option<Wall> {
+        self.zone.to_timestamp(local).ok().map(|instant| Wall(instant.as_microsecond()))
+    }
 }
 
 #[cfg(test)]
