@@ -219,7 +219,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 17, "a new key belongs into the example");
+        assert_eq!(keys, 16, "a new key belongs into the example");
     }
 
     #[test]

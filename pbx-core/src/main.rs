@@ -1,1 +1,180 @@
-fn main() {}
+//! `pbx`: joins the telephone system and its administration.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use pbx_core::api::dialplan::Question;
+use pbx_core::api::{Desk, Lang, Live, administrator, text};
+use pbx_core::command::{self, Command, Lock, LockError, Parsed, Reply, Request, carry_out, config_sentence, file_sentence};
+use pbx_core::config::Config;
+use pbx_core::runtime::start::{self, StartError};
+use pbx_core::telemetry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let lang = Lang::of_environment();
+    let parsed = command::parse(lang, std::env::args_os());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(parsed, lang)),
+        Err(error) => Err(anyhow!(error)),
+    };
+    match done {
+        Ok(reply) => {
+            print!("{}", reply.out);
+            eprint!("{}", reply.error);
+            if reply.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(parsed: Parsed, lang: Lang) -> anyhow::Result<Reply> {
+    if parsed.command == Command::Version {
+        return Ok(Reply::good(concat!("pbx ", env!("CARGO_PKG_VERSION"), "\n")));
+    }
+    let config = command::configuration(&parsed).map_err(|error| anyhow!(config_sentence(lang, &error)))?;
+    if parsed.command == Command::Serve {
+        serve(config, lang).await?;
+        return Ok(Reply::good(""));
+    }
+    let written_to = if let Command::ExportPlan(file) = &parsed.command { Some(file.clone()) } else { None };
+    let checked_config = matches!(&parsed.command, Command::Check(None));
+    let mut reply = asked(&config, request(parsed.command, lang)?, lang).await?;
+    if checked_config && reply.good {
+        reply.out.insert_str(0, &(text(lang, "cli.check.config", &[]) + "\n"));
+    }
+    match written_to {
+        Some(file) if file != Path::new("-") && reply.good => {
+            std::fs::write(&file, std::mem::take(&mut reply.out)).map_err(|error| anyhow!(file_sentence(lang, "cli.error.write", &file, &error)))?;
+        }
+        _ => {}
+    }
+    Ok(reply)
+}
+
+/// A command as a request, its files read.
+fn request(command: Command, lang: Lang) -> anyhow::Result<Request> {
+    let read = |file: &PathBuf| -> anyhow::Result<String> {
+        let from = if file == Path::new("-") { Path::new("/dev/stdin") } else { file };
+        std::fs::read_to_string(from).map_err(|error| anyhow!(file_sentence(lang, "cli.error.file", file, &error)))
+    };
+    Ok(match command {
+        Command::Check(None) => Request::CheckPlan { file: None, plan: None },
+        Command::Check(Some(file)) => Request::CheckPlan { plan: Some(read(&file)?), file: Some(file.display().to_string()) },
+        Command::Explain { from, to, at } => Request::Explain(Question { from, to, at }),
+        Command::ImportExtensions(file) => Request::ImportExtensions(read(&file)?),
+        Command::ListExtensions => Request::ListExtensions,
+        Command::ImportPlan(file) => Request::ImportPlan { plan: read(&file)?, file: file.display().to_string() },
+        Command::ExportPlan(_) => Request::ExportPlan,
+        Command::CreateAdministrator(name) => Request::CreateAdministrator(name),
+        Command::CreateToken(role) => Request::CreateToken(role),
+        Command::Serve | Command::Version => return Err(anyhow!("not a request")),
+    })
+}
+
+/// Carried out here while the house is closed, by the running house while it is open.
+async fn asked(config: &Config, request: Request, lang: Lang) -> anyhow::Result<Reply> {
+    match locked(config, lang) {
+        Ok(Some(_lock)) => {
+            let desk = Desk::open(config.clone()).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
+            let reply = carry_out(&desk, request, lang).await;
+            desk.close().await;
+            Ok(reply)
+        }
+        Ok(None) => command::ask(&config.data_dir, request, lang)
+            .await
+            .map_err(|error| anyhow!(text(lang, "cli.error.control", &[("message", error.to_string())]))),
+        Err(error) => Err(error),
+    }
+}
+
+/// The lock; `None` if a running house holds it.
+fn locked(config: &Config, lang: Lang) -> anyhow::Result<Option<Lock>> {
+    match Lock::take(&config.data_dir) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Held) => Ok(None),
+        Err(LockError::Directory(error)) => {
+            let params = [("path", config.data_dir.display().to_string()), ("message", error.to_string())];
+            Err(anyhow!(text(lang, "cli.error.data_dir", &params)))
+        }
+    }
+}
+
+async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
+    telemetry::start();
+    let path = config.data_dir.display().to_string();
+    let _lock = locked(&config, lang)?.ok_or_else(|| anyhow!(text(lang, "cli.error.locked", &[("path", path)])))?;
+    let http = config.http.listen;
+    let listener = TcpListener::bind(http)
+        .await
+        .map_err(|error| anyhow!(start_sentence(lang, &StartError::Port { address: http, what: "HTTP", variable: "PBX_HTTP", error })))?;
+    let desk = Desk::open(config).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
+    let opening = desk.opening(listener.local_addr()?).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
+    let running = start::open(opening).await.map_err(|error| anyhow!(start_sentence(lang, &error)))?;
+    let listening = running.listening.clone();
+    let live = Live {
+        switch: running.switch.clone(),
+        board: running.board.clone(),
+        health: running.health.clone(),
+        listening: listening.clone(),
+    };
+    let desk = desk.with_live(live);
+    let control = command::serve_control(desk.clone()).context("control.sock")?;
+    let router = admin_web::router(desk.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let web = tokio::spawn(async move { axum::serve(listener, router).await });
+    let params = [("sip_udp", listening.sip_udp.to_string()), ("sip_tcp", listening.sip_tcp.to_string()), ("http", listening.http.to_string())];
+    println!("{}", text(lang, "cli.ready", &params));
+    if let Some(link) = administrator::first_link(&desk).await.ok().flatten() {
+        println!("{}", text(lang, "cli.setup_link", &[("link", link)]));
+    }
+    running.announce()?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("no new calls; the house closes when the last one has ended");
+    // A second signal does not wait.
+    tokio::select! {
+        () = running.stop() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    control.abort();
+    web.abort();
+    let _ = std::fs::remove_file(desk.data_dir().join("control.sock"));
+    Ok(())
+}
+
+fn start_sentence(lang: Lang, error: &StartError) -> String {
+    match error {
+        StartError::Port { address, what, variable, error } => {
+            let params = [
+                ("address", address.to_string()),
+                ("what", (*what).to_owned()),
+                ("message", error.to_string()),
+                ("variable", (*variable).to_owned()),
+            ];
+            text(lang, "cli.error.port", &params)
+        }
+        other => text(lang, "cli.error.store", &[("message", other.to_string())]),
+    }
+}
+
+fn store_sentence(lang: Lang, error: &pbx_core::api::Error) -> String {
+    let message = match error {
+        pbx_core::api::Error::Store(message) => message.clone(),
+        other => command::sentences(other, lang),
+    };
+    text(lang, "cli.error.store", &[("message", message)])
+}

@@ -178,15 +178,16 @@ pub async fn sign_in(desk: &Desk, credentials: Credentials, address: &str) -> Re
     }
     let known = store::administrator::password_hash(desk.db(), &name).await?;
     let right = verified(credentials.password, known).await?;
-    let mut attempts = desk.inner.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-    if !right {
-        keys.iter().for_each(|key| attempts.failed(key, now));
-        return Err(Error::WrongPassword);
+    {
+        let mut attempts = desk.inner.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        if !right {
+            keys.iter().for_each(|key| attempts.failed(key, now));
+            return Err(Error::WrongPassword);
+        }
+        keys.iter().for_each(|key| {
+            attempts.wrong.remove(key);
+        });
     }
-    keys.iter().for_each(|key| {
-        attempts.wrong.remove(key);
-    });
-    drop(attempts);
     begin(desk, name).await
 }
 

@@ -14,7 +14,7 @@ use crate::catalogue::{Lang, text};
 use crate::config::{Config, ConfigError};
 
 pub use arguments::{Command, Parsed, parse};
-pub use carry_out::carry_out;
+pub use carry_out::{carry_out, sentences};
 pub use control::{ask, serve_control};
 pub use lock::{Lock, LockError};
 

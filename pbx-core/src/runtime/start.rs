@@ -180,13 +180,17 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let (sip_udp, sip_tcp) = ready.await.map_err(|_| StartError::System(std::io::Error::other("the switch did not start")))??;
     let listening = Listening { sip_udp, sip_tcp, http };
     let listening_file = config.data_dir.join("listening.json");
-    let part = config.data_dir.join("listening.json.part");
-    std::fs::write(&part, serde_json::to_string_pretty(&listening).unwrap_or_default())?;
-    std::fs::rename(&part, &listening_file)?;
     Ok(Running { switch: SwitchHandle { events }, board, health, listening, listening_file, db, drained, kept: Box::pin(kept) })
 }
 
 impl Running {
+    /// Writes `listening.json`: everything is ready.
+    pub fn announce(&self) -> std::io::Result<()> {
+        let part = self.listening_file.with_extension("json.part");
+        std::fs::write(&part, serde_json::to_string_pretty(&self.listening).unwrap_or_default())?;
+        std::fs::rename(&part, &self.listening_file)
+    }
+
     /// No new calls; running ones end or time out; then everything is written and closed.
     pub async fn stop(self) {
         let _ = std::fs::remove_file(&self.listening_file);

@@ -1,0 +1,9 @@
+//! The paths of the API, a file per noun.
+
+pub mod call;
+pub mod call_record;
+pub mod dialplan;
+pub mod extension;
+pub mod session;
+pub mod setup;
+pub mod status;
