@@ -80,6 +80,7 @@ pub async fn current(desk: &Desk) -> Result<Plan, Error> {
 pub async fn replace(desk: &Desk, new: NewPlan, author: &str) -> Result<i64, Error> {
     let plan = Arc::new(Dialplan::parse(&new.plan).map_err(Error::Plan)?);
     let reason: String = new.reason.chars().take(200).collect();
+    let _changing = desk.changing().await;
     let revision = store::dialplan::insert(desk.db(), &new.plan, author, &reason, runtime::now().wall.0).await?;
     if let Some(live) = desk.live() {
         live.switch.tell(Event::DialplanChanged { plan, revision }).await;

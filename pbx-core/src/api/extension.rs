@@ -127,6 +127,7 @@ pub async fn get(desk: &Desk, number: &str) -> Result<Extension, Error> {
 /// Creates one; its secret is told this once.
 pub async fn create(desk: &Desk, new: NewExtension) -> Result<ExtensionWithSecret, Error> {
     let (stored, secret) = checked(desk, &new).map_err(|(field, code)| Error::Invalid { field, code })?;
+    let _changing = desk.changing().await;
     store::extension::insert(desk.db(), std::slice::from_ref(&stored)).await?;
     desk.directory_changed().await?;
     Ok(with_secret(desk, &stored, secret))
@@ -134,6 +135,7 @@ pub async fn create(desk: &Desk, new: NewExtension) -> Result<ExtensionWithSecre
 
 /// Changes one.
 pub async fn update(desk: &Desk, number: &str, change: ExtensionChange) -> Result<Extension, Error> {
+    let _changing = desk.changing().await;
     let mut stored = found(desk, number).await?;
     let invalid = |(field, code)| Error::Invalid { field, code };
     if let Some(name) = change.name {
@@ -151,6 +153,7 @@ pub async fn update(desk: &Desk, number: &str, change: ExtensionChange) -> Resul
 
 /// Gives one a new secret, told this once; its phones must be told too.
 pub async fn new_secret(desk: &Desk, number: &str) -> Result<ExtensionWithSecret, Error> {
+    let _changing = desk.changing().await;
     let mut stored = found(desk, number).await?;
     let secret = generated();
     stored.extension.ha1 = Ha1::of(number, desk.realm(), &secret);
@@ -160,6 +163,7 @@ pub async fn new_secret(desk: &Desk, number: &str) -> Result<ExtensionWithSecret
 
 /// Removes one.
 pub async fn delete(desk: &Desk, number: &str) -> Result<(), Error> {
+    let _changing = desk.changing().await;
     if !store::extension::delete(desk.db(), number).await? {
         return Err(Error::NotFound);
     }
@@ -178,6 +182,7 @@ pub async fn import(desk: &Desk, csv: &str) -> Result<Imported, Error> {
         Some((_, header)) if header.iter().map(|name| name.trim()).eq(["number", "name", "secret", "email"]) => {}
         _ => return Err(Error::Rows(vec![row(1, "csv_header")])),
     }
+    let _changing = desk.changing().await;
     let taken: BTreeSet<String> = store::extension::all(desk.db()).await?.into_iter().map(|stored| stored.extension.number.into()).collect();
     for (line, fields) in rows {
         if ready.len() + errors.len() >= MAX_ROWS {
@@ -215,8 +220,7 @@ pub async fn import(desk: &Desk, csv: &str) -> Result<Imported, Error> {
 }
 
 async fn found(desk: &Desk, number: &str) -> Result<StoredExtension, Error> {
-    let all = store::extension::all(desk.db()).await?;
-    all.into_iter().find(|stored| stored.extension.number.as_str() == number).ok_or(Error::NotFound)
+    store::extension::get(desk.db(), number).await?.ok_or(Error::NotFound)
 }
 
 async fn save(desk: &Desk, stored: &StoredExtension) -> Result<(), Error> {

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::api::administrator::Attempts;
+use crate::api::administrator::{Attempts, Hashing};
 use crate::config::Config;
 use crate::runtime::{self, Listening, StatusBoard, StoreHealth, SwitchHandle};
 use crate::store::{self, Db, StoreError};
@@ -166,6 +166,8 @@ struct Inner {
     realm: String,
     nonce_key: [u8; 32],
     attempts: Mutex<Attempts>,
+    hashing: Hashing,
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Desk {
@@ -179,7 +181,7 @@ impl Desk {
             let shipped = include_str!("../../../dialplans/default.toml");
             store::dialplan::insert(&db, shipped, "pbx", "first start", runtime::now().wall.0).await?;
         }
-        let inner = Inner { db, config, realm, nonce_key, attempts: Mutex::default() };
+        let inner = Inner { db, config, realm, nonce_key, attempts: Mutex::default(), hashing: Hashing::default(), changing: tokio::sync::Mutex::default() };
         Ok(Desk { inner: Arc::new(inner), live: None })
     }
 
@@ -238,6 +240,12 @@ impl Desk {
     pub(crate) async fn plan(&self) -> Result<(Arc<Dialplan>, i64), Error> {
         let stored = store::dialplan::newest(self.db()).await?.ok_or(Error::NotFound)?;
         Ok((Arc::new(Dialplan::parse(&stored.plan).map_err(Error::Plan)?), stored.revision))
+    }
+
+    /// Held while something is read, changed and told to the switch: one change after the other, so that none is lost and the switch
+    /// hears of the last one last.
+    pub(crate) async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.changing.lock().await
     }
 
     /// The running switch is told who exists now.

@@ -1,6 +1,6 @@
 //! Administrators, their sessions and set-up links, and tokens for programs. What opens a door is kept as a digest alone.
 
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
 use crate::store::{Db, StoreError};
 
@@ -15,14 +15,6 @@ pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, StoreE
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Adds an administrator, or gives one a new password.
-pub async fn put(db: &Db, name: &str, password_hash: &str, now: i64) -> Result<(), StoreError> {
-    let query = "INSERT INTO administrator (name, password_hash, created_at) VALUES ($1, $2, $3) \
-                 ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash";
-    sqlx::query(query).bind(name).bind(password_hash).bind(now).execute(&db.writer).await?;
-    Ok(())
-}
-
 /// Keeps a one-time link; an empty name is chosen by whoever uses it.
 pub async fn put_link(db: &Db, token_hash: &str, name: &str, expires_at: i64) -> Result<(), StoreError> {
     let query = "INSERT INTO setup_link (token_hash, name, expires_at) VALUES ($1, $2, $3)";
@@ -30,11 +22,34 @@ pub async fn put_link(db: &Db, token_hash: &str, name: &str, expires_at: i64) ->
     Ok(())
 }
 
-/// Uses up a link that has not expired; its name.
-pub async fn take_link(db: &Db, token_hash: &str, now: i64) -> Result<Option<String>, StoreError> {
-    let query = "DELETE FROM setup_link WHERE token_hash = $1 AND expires_at > $2 RETURNING name";
-    let row = sqlx::query(query).bind(token_hash).bind(now).fetch_optional(&db.writer).await?;
+/// The name of a link that has not expired.
+pub async fn link(db: &Db, token_hash: &str, now: i64) -> Result<Option<String>, StoreError> {
+    let query = "SELECT name FROM setup_link WHERE token_hash = $1 AND expires_at > $2";
+    let row = sqlx::query(query).bind(token_hash).bind(now).fetch_optional(&db.readers).await?;
     Ok(row.map(|row| row.get(0)))
+}
+
+/// Uses up a link: its administrator has this password now, and sessions begun with another one end. False if it was used already.
+pub async fn use_link(db: &Db, token_hash: &str, name: &str, password_hash: &str, now: i64) -> Result<bool, StoreError> {
+    let mut connection = db.writer.acquire().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let delete = sqlx::query("DELETE FROM setup_link WHERE token_hash = $1 AND expires_at > $2");
+    if delete.bind(token_hash).bind(now).execute(&mut *transaction).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO administrator (name, password_hash, created_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash",
+    )
+    .bind(name)
+    .bind(password_hash)
+    .bind(now)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query("DELETE FROM session WHERE administrator = $1").bind(name).execute(&mut *transaction).await?;
+    sqlx::query("DELETE FROM setup_link WHERE expires_at <= $1").bind(now).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// Forgets links that nobody may choose a name with any more.
@@ -86,12 +101,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path()).await.unwrap();
         put_link(&db, "a", "camille", 100).await.unwrap();
-        assert_eq!(take_link(&db, "a", 100).await.unwrap(), None, "too late");
-        assert_eq!(take_link(&db, "a", 99).await.unwrap(), Some("camille".to_owned()));
-        assert_eq!(take_link(&db, "a", 99).await.unwrap(), None, "used");
+        assert!(!use_link(&db, "a", "camille", "hash", 100).await.unwrap(), "too late");
+        assert_eq!((link(&db, "a", 100).await.unwrap(), link(&db, "a", 99).await.unwrap()), (None, Some("camille".to_owned())));
+        assert!(use_link(&db, "a", "camille", "hash", 99).await.unwrap());
+        assert!(!use_link(&db, "a", "camille", "hash", 99).await.unwrap(), "used");
         put_link(&db, "b", "", 100).await.unwrap();
         forget_open_links(&db).await.unwrap();
-        assert_eq!(take_link(&db, "b", 1).await.unwrap(), None);
+        assert_eq!(link(&db, "b", 1).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -99,8 +115,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path()).await.unwrap();
         assert!(put_session(&db, "s", "nobody", "csrf", 100).await.is_err(), "a session is somebody's");
-        put(&db, "camille", "hash", 1).await.unwrap();
-        put(&db, "camille", "hash2", 2).await.unwrap();
+        for hash in ["hash", "hash2"] {
+            put_link(&db, hash, "camille", 100).await.unwrap();
+            assert!(use_link(&db, hash, "camille", hash, 1).await.unwrap());
+        }
         assert_eq!((count(&db).await.unwrap(), password_hash(&db, "camille").await.unwrap()), (1, Some("hash2".to_owned())));
         put_session(&db, "s", "camille", "csrf", 100).await.unwrap();
         put_session(&db, "old", "camille", "csrf", 10).await.unwrap();
@@ -109,6 +127,10 @@ mod tests {
         end_session(&db, "s", 50).await.unwrap();
         assert_eq!(session(&db, "s", 50).await.unwrap(), None);
         assert_eq!(session(&db, "old", 1).await.unwrap(), None, "what has lapsed is cleared away");
+        put_session(&db, "s", "camille", "csrf", 100).await.unwrap();
+        put_link(&db, "new", "camille", 100).await.unwrap();
+        assert!(use_link(&db, "new", "camille", "hash3", 1).await.unwrap());
+        assert_eq!(session(&db, "s", 1).await.unwrap(), None, "a new password ends it");
     }
 
     #[tokio::test]

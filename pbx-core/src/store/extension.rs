@@ -23,6 +23,12 @@ pub async fn all(db: &Db) -> Result<Vec<StoredExtension>, StoreError> {
     rows.iter().map(read).collect()
 }
 
+/// The one of a number.
+pub async fn get(db: &Db, number: &str) -> Result<Option<StoredExtension>, StoreError> {
+    let query = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension WHERE number = $1";
+    sqlx::query(query).bind(number).fetch_optional(&db.readers).await?.as_ref().map(read).transpose()
+}
+
 /// Adds extensions: all or none.
 pub async fn insert(db: &Db, extensions: &[StoredExtension]) -> Result<(), StoreError> {
     let mut connection = db.writer.acquire().await?;
@@ -110,6 +116,8 @@ mod tests {
         let all = all(&db).await.unwrap();
         assert_eq!(all.iter().map(|each| each.extension.number.as_str()).collect::<Vec<_>>(), ["007", "201"]);
         assert_eq!(all[0].extension, stored("007").extension);
+        assert_eq!(get(&db, "201").await.unwrap().unwrap().extension, stored("201").extension);
+        assert!(get(&db, "7").await.unwrap().is_none(), "007 is not 7");
     }
 
     #[tokio::test]
