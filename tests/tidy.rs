@@ -80,7 +80,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rust_embed", &["admin-web/src/assets.rs"]),
     ("argon2", &["pbx-core/src/api/"]),
     ("sdp_types", &["pbx-core/sip/src/sdp/"]),
-    ("quinn_udp", &["pbx-core/src/transport/udp.rs"]),
+    ("nix", &["pbx-core/src/transport/udp.rs"]),
     ("jiff", &["pbx-core/switch/src/dialplan/", "pbx-core/switch/src/directory/", "pbx-core/src/api/", "pbx-core/src/command/"]),
     ("rsip", &["pbx-core/sip/tests/"]),
     ("md5", &["pbx-core/sip/src/auth.rs"]),
@@ -187,7 +187,7 @@ fn unsafe_code_stands_in_media_alone() {
 }
 
 #[test]
-fn tests_run_and_do_not_sleep() {
+fn tests_run_and_do_not_wait() {
     let (ignored, slept) = (["#[ig", "nore"].concat(), ["sle", "ep("].concat());
     for file in all_rust_files() {
         let text = read(&file);

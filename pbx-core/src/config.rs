@@ -35,6 +35,8 @@ pub struct Sip {
     pub domain: String,
     /// Digest algorithms in the order in which they are offered.
     pub algorithms: Vec<pbx_sip::auth::Algorithm>,
+    /// Phones that are offered MD5 alone: part of their User-Agent.
+    pub md5_only: Vec<String>,
     /// Shortest registration, in seconds.
     pub expires_least_s: u32,
     /// Longest registration, in seconds.
@@ -92,6 +94,7 @@ impl Default for Sip {
             tcp: everywhere,
             domain: String::new(),
             algorithms: vec![pbx_sip::auth::Algorithm::Md5, pbx_sip::auth::Algorithm::Sha256],
+            md5_only: vec!["baresip".to_owned()],
             expires_least_s: 30,
             expires_most_s: 7200,
             ring_s: 60,
@@ -219,7 +222,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 16, "a new key belongs into the example");
+        assert_eq!(keys, 17, "a new key belongs into the example");
     }
 
     #[test]

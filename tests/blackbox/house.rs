@@ -209,10 +209,6 @@ impl House {
         let _ = std::fs::remove_file(self.path("listening.json"));
     }
 
-    /// Process id of the running switchboard.
-    pub fn process(&self) -> u32 {
-        self.child.as_ref().map_or(0, Child::id)
-    }
 
     /// A path in the data directory.
     pub fn path(&self, name: &str) -> PathBuf {

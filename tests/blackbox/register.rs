@@ -63,12 +63,13 @@ fn linphone_registers() {
     let folder = TempDir::new().expect("a folder for linphone");
     let port = free_port();
     let config = format!(
-        "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=-1\ndefault_proxy=0\nregister_only_when_network_is_up=0\nregister_only_when_upnp_is_ok=0\nipv6_migration_done=1\nuse_ipv6=0\n\
+        "[sip]\nsip_port={port}\ndefault_proxy=0\nregister_only_when_network_is_up=0\nregister_only_when_upnp_is_ok=0\nipv6_migration_done=1\nuse_ipv6=0\n\
          [net]\nfirewall_policy=none\n[app]\nauto_download_linkto=\n[sound]\nplayback_dev_id=\n[video]\ncapture=0\ndisplay=0\n\
          [auth_info_0]\nusername=203\npasswd={}\nrealm=*\n[proxy_0]\nreg_proxy=<sip:{1}>\nreg_identity=sip:203@{1}\nreg_expires=600\nreg_sendregister=1\npublish=0\n",
         secret("203"),
         house.sip_udp,
     );
+    fs::create_dir_all(folder.path().join(".local/share/linphone")).expect("linphone's folder");
     let config_file = folder.path().join("linphonerc");
     fs::write(&config_file, config).expect("linphone's config");
     let mut phone = Command::new("linphonec")

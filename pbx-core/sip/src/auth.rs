@@ -159,23 +159,15 @@ impl Authenticator {
         Verdict::Agreed { user: user.to_owned() }
     }
 
-    /// A challenge for each algorithm, as header and value; all carry one nonce, which answers by either.
-    pub fn challenges(&mut self, header: HeaderName, stale: bool, now: Now) -> Vec<(HeaderName, String)> {
+    /// A challenge for each algorithm, as the value of a header of its own; all carry one nonce, which answers by either.
+    pub fn challenges(&mut self, stale: bool, now: Now) -> Vec<(Algorithm, String)> {
         let nonce = self.nonce(now);
         let stale = if stale { ", stale=true" } else { "" };
-        self.order
-            .iter()
-            .map(|algorithm| {
-                (
-                    header,
-                    format!(
-                        "Digest realm=\"{}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",
-                        self.realm,
-                        algorithm.as_str()
-                    ),
-                )
-            })
-            .collect()
+        let challenge = |algorithm: &Algorithm| {
+            let name = algorithm.as_str();
+            (*algorithm, format!("Digest realm=\"{}\", nonce=\"{nonce}\", algorithm={name}, qop=\"auth\"{stale}", self.realm))
+        };
+        self.order.iter().map(challenge).collect()
     }
 
     fn nonce(&mut self, now: Now) -> String {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use pbx_sip::clock::Wall;
 use serde::{Deserialize, Serialize};
 
-use crate::call::CallKey;
+use crate::call::{Call, CallKey};
 use crate::dialplan::Trace;
 use crate::directory::ExtensionNumber;
 
@@ -86,4 +86,26 @@ pub struct LiveCall {
     pub answered: Option<Wall>,
     /// Why it goes where it goes.
     pub trace: Trace,
+}
+
+impl LiveCall {
+    /// What pages show of a call.
+    pub fn of(call: &Call) -> LiveCall {
+        let state = match call.winner() {
+            None => CallState::Ringing,
+            Some(b) if b.holds() || call.caller_leg().holds() => CallState::Held,
+            Some(_) => CallState::Talking,
+        };
+        LiveCall {
+            key: call.key,
+            caller: call.caller.clone(),
+            caller_name: call.caller_name.clone(),
+            dialled: call.dialled.clone(),
+            callee: call.callee_leg().map(|leg| leg.party.clone()).unwrap_or_default(),
+            state,
+            started: call.started,
+            answered: call.answered,
+            trace: call.trace.clone(),
+        }
+    }
 }

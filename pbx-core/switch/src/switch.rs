@@ -16,13 +16,13 @@ use pbx_sip::stack::{ClientKey, Heard, ServerKey, Stack};
 use pbx_sip::transaction::Timers;
 
 use crate::action::{Action, SaveKey};
-use crate::call::{Beginning, Call, CallKey, Index, Outcome, Outside, Refusal, Signal};
+use crate::call::{Beginning, Call, Phone, CallKey, Index, Outcome, Outside, Refusal, Signal};
 use crate::dialplan::{CallFacts, Caller, Dialplan, decide};
 use crate::directory::{Directory, Extension, ExtensionNumber};
 use crate::event::Event;
 use crate::feature::{Feature, Told, Word};
 use crate::registrar::{Binding, BindingChange, Expiry, RegisterRefusal, Registrar};
-use crate::status::{Change, Device, Published, Registration};
+use crate::status::{Change, Device, LiveCall, Published, Registration};
 
 /// How a house behaves.
 #[derive(Clone, Debug)]
@@ -35,6 +35,9 @@ pub struct SwitchConfig {
     pub nonce_key: [u8; 32],
     /// Offered in this order.
     pub algorithms: Vec<Algorithm>,
+    /// Phones that give up at an algorithm they do not know, instead of passing it over (RFC 7616 3.7), and so are offered MD5 alone:
+    /// part of their User-Agent. baresip 1.0 is one; `two_phones` shows it.
+    pub md5_only: Vec<String>,
     /// A nonce is good for so long.
     pub nonce_life: Duration,
     /// Bounds of registrations.
@@ -462,16 +465,16 @@ impl Switch {
                 }),
                 Word::Refuse(refusal) => self.with_call(key, now, |call, outside| call.refuse(refusal, outside)),
                 Word::Ring(number) => {
-                    let bindings = self.registrar.bindings(number.as_str()).to_vec();
+                    let phones: Vec<Phone> = self.registrar.bindings(number.as_str()).iter().map(phone_of).collect();
                     let mut rung = 0;
-                    for binding in &bindings {
+                    for phone in &phones {
                         self.with_call(key, now, |call, outside| {
-                            rung += usize::from(call.ring(binding, outside));
+                            rung += usize::from(call.ring(phone, outside));
                             Signal::Nothing
                         });
                     }
                     if rung == 0 {
-                        let told = if bindings.is_empty() { Told::Unregistered } else { Told::Refused(Refusal::TooManyCalls) };
+                        let told = if phones.is_empty() { Told::Unregistered } else { Told::Refused(Refusal::TooManyCalls) };
                         self.tell(key, told, now);
                     } else {
                         self.publish_call(key);
@@ -617,8 +620,12 @@ impl Switch {
             Verdict::Wrong { .. } => false,
         };
         let mut response = self.reply(message, 401);
-        for (name, value) in self.auth.challenges(HeaderName::WwwAuthenticate, stale, now) {
-            response = response.header(name, value);
+        let user_agent = message.header(HeaderName::UserAgent).map(String::from_utf8_lossy).unwrap_or_default();
+        let md5_only = self.config.md5_only.iter().any(|part| user_agent.contains(part.as_str()));
+        let challenges = self.auth.challenges(stale, now);
+        let fits = |(algorithm, _): &(Algorithm, String)| !md5_only || *algorithm == Algorithm::Md5;
+        for (_, value) in challenges.into_iter().filter(fits) {
+            response = response.header(HeaderName::WwwAuthenticate, value);
         }
         self.stack.respond(key, response.build(), now);
         None
@@ -683,7 +690,7 @@ impl Switch {
     }
 
     fn publish_call(&mut self, key: CallKey) {
-        let Some(live) = self.calls.get(&key).filter(|ongoing| !ongoing.call.is_over()).map(|ongoing| ongoing.call.live()) else {
+        let Some(live) = self.calls.get(&key).filter(|ongoing| !ongoing.call.is_over()).map(|ongoing| LiveCall::of(&ongoing.call)) else {
             return;
         };
         self.publish(Change::Call(Box::new(live)));
@@ -706,5 +713,14 @@ impl Switch {
             next_leg: &mut self.next_leg,
             now,
         }
+    }
+}
+
+fn phone_of(binding: &Binding) -> Phone {
+    Phone {
+        party: binding.aor.to_string(),
+        contact: binding.contact.clone(),
+        flow: binding.flow,
+        user_agent: binding.user_agent.clone(),
     }
 }

@@ -26,6 +26,19 @@ pub use refusal::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallKey(pub u64);
 
+/// A phone to ring.
+#[derive(Clone, Debug)]
+pub struct Phone {
+    /// Whose: an extension.
+    pub party: String,
+    /// The URI to address.
+    pub contact: String,
+    /// The way to it.
+    pub flow: pbx_sip::flow::Flow,
+    /// What it calls itself.
+    pub user_agent: Option<String>,
+}
+
 /// Which call and leg a SIP identifier belongs to.
 #[derive(Debug, Default)]
 pub struct Index {

@@ -9,10 +9,8 @@ use pbx_sip::sdp::{Description, Direction, Format, agreed};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Refusal};
+use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Phone, Refusal};
 use crate::dialplan::{Step, Trace};
-use crate::registrar::Binding;
-use crate::status::{CallState, LiveCall};
 
 /// What the feature that runs the call has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +67,9 @@ const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Call {
     /// Rings a phone: leg B, with an offer of ours. False if there is no port left.
-    pub fn ring(&mut self, binding: &Binding, outside: &mut Outside<'_>) -> bool {
-        let mut leg = Leg::new(binding.aor.as_str(), binding.flow, outside);
-        leg.user_agent.clone_from(&binding.user_agent);
+    pub fn ring(&mut self, phone: &Phone, outside: &mut Outside<'_>) -> bool {
+        let mut leg = Leg::new(&phone.party, phone.flow, outside);
+        leg.user_agent.clone_from(&phone.user_agent);
         if !leg.open(outside) {
             return false;
         }
@@ -84,10 +82,10 @@ impl Call {
         leg.formats = formats;
         let name = self.caller_name.replace(['"', '\\'], "");
         let from = format!("\"{name}\" <sip:{}@{}>;tag={}", self.caller, outside.domain, outside.entropy.token());
-        let invite = Builder::request(&Method::Invite, &binding.contact)
+        let invite = Builder::request(&Method::Invite, &phone.contact)
             .header(HeaderName::MaxForwards, self.max_forwards.saturating_sub(1).to_string())
             .header(HeaderName::From, from)
-            .header(HeaderName::To, format!("<sip:{}@{}>", binding.aor, outside.domain))
+            .header(HeaderName::To, format!("<sip:{}@{}>", phone.party, outside.domain))
             .header(HeaderName::CallId, format!("{}@{}", outside.entropy.token(), outside.domain))
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Allow, ALLOW)
@@ -228,25 +226,14 @@ impl Call {
         std::iter::once(&self.a).chain(&self.b)
     }
 
-    /// For pages.
-    pub fn live(&self) -> LiveCall {
-        let state = match self.winner() {
-            None => CallState::Ringing,
-            Some(b) if b.holds() || self.a.holds() => CallState::Held,
-            Some(_) => CallState::Talking,
-        };
-        let callee = self.winner().or(self.b.first()).map(|leg| leg.party.clone()).unwrap_or_default();
-        LiveCall {
-            key: self.key,
-            caller: self.caller.clone(),
-            caller_name: self.caller_name.clone(),
-            dialled: self.dialled.clone(),
-            callee,
-            state,
-            started: self.started,
-            answered: self.answered,
-            trace: self.trace.clone(),
-        }
+    /// Who calls.
+    pub fn caller_leg(&self) -> &Leg {
+        &self.a
+    }
+
+    /// Who answered, else who is rung first.
+    pub fn callee_leg(&self) -> Option<&Leg> {
+        self.winner().or(self.b.first())
     }
 
     /// For the store, once it is over.
@@ -268,7 +255,7 @@ impl Call {
     }
 
     /// The phone that answered.
-    pub(crate) fn winner(&self) -> Option<&Leg> {
+    pub fn winner(&self) -> Option<&Leg> {
         self.b.iter().find(|leg| leg.answered.is_some())
     }
 
