@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use crate::api::{Desk, Error, secret_word};
-use crate::{runtime, store};
+use crate::runtime;
+use crate::store;
 
 /// Does a house wait for its first administrator?
 #[derive(Clone, Debug, Serialize, ToSchema)]

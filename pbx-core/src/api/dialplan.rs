@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 use crate::api::call_record::{Step, steps};
 use crate::api::{Desk, Error, instant};
-use crate::{runtime, store};
+use crate::runtime;
+use crate::store;
 
 /// The live plan.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -151,6 +151,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 realm,
                 nonce_key,
                 algorithms: config.sip.algorithms.clone(),
+                md5_only: config.sip.md5_only.clone(),
                 nonce_life: Duration::from_secs(300),
                 expiry,
                 ring_for: Duration::from_secs(config.sip.ring_s),

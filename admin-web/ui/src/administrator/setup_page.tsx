@@ -26,7 +26,7 @@ export function Component() {
   });
   if (token === '') {
     return (
-      <Threshold title={t('administrator.first_title')} intro={t('administrator.first_intro')}>
+      <Threshold title={t('administrator.link_incomplete')} intro={t('administrator.link_incomplete_hint')}>
         <Alert color="yellow">{t('administrator.first_where')}</Alert>
       </Threshold>
     );

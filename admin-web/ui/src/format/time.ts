@@ -52,3 +52,9 @@ export function secondsBetween(from: string, to: string | number): number {
   const end = typeof to === 'number' ? to : Date.parse(to);
   return Math.max(0, (end - Date.parse(from)) / 1000);
 }
+
+/** A calendar day, `2026-12-24`, whatever the reader's time zone. */
+export function formatDate(date: string, language: Language): string {
+  const [year = 0, month = 1, day = 1] = date.split('-').map(Number);
+  return formatDay(new Date(year, month - 1, day), language, true);
+}

@@ -17,7 +17,7 @@ export function ConnectionBanner() {
 function Lost() {
   const { t } = useWords();
   return (
-    <Alert color="yellow" icon={<IconWarning />} title={t('live.lost')} data-testid="connection-lost">
+    <Alert color="yellow" icon={<IconWarning />} title={t('live.lost_title')} data-testid="connection-lost">
       {t('live.lost_effect')} <Silence />
     </Alert>
   );

@@ -100,7 +100,7 @@ function Account() {
   return (
     <Menu position="bottom-end" withinPortal={false}>
       <Menu.Target>
-        <Button variant="subtle" color="gray" size="sm" leftSection={<IconPerson size={18} />} data-testid="account">
+        <Button variant="subtle" color="gray" size="sm" leftSection={<IconPerson size={18} />} aria-label={t('administrator.account', { name: session.name })} data-testid="account">
           <span className={styles.account}>{session.name}</span>
         </Button>
       </Menu.Target>

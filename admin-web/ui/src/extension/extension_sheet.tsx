@@ -1,0 +1,182 @@
+import { Badge, Button, Drawer, Group, Modal, Skeleton, Stack, Switch, TextInput, Title } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useDisclosure } from '@mantine/hooks';
+import { useNavigate, useParams } from 'react-router';
+import { Problem } from '../api/problem';
+import { usePresence } from '../live/live';
+import { Confirm } from '../shell/confirm';
+import { fieldErrors } from '../shell/field_errors';
+import { IconDelete, IconKey } from '../shell/icons';
+import { notice } from '../shell/notice';
+import { ProblemAlert } from '../shell/problem_alert';
+import { useWords } from '../shell/words';
+import { ExtensionState } from './extension_state';
+import { type Extension, useChangeExtension, useDeleteExtension, useExtensions, useNewSecret } from './extensions';
+import { PhoneSettings } from './phone_settings';
+import styles from './extension_sheet.module.css';
+
+export function Component() {
+  const { t } = useWords();
+  const { number = '' } = useParams();
+  const navigate = useNavigate();
+  const extensions = useExtensions();
+  const extension = extensions.data?.find((one) => one.number === number);
+  const close = () => navigate('/extensions');
+  return (
+    <Drawer
+      opened
+      onClose={close}
+      size="md"
+      title={extension ? `${extension.number} · ${extension.name}` : number}
+      closeButtonProps={{ 'aria-label': t('shell.close') }}
+    >
+      {extensions.isPending && <Skeleton height={240} />}
+      {extensions.data && !extension && <p>{t('problem.not_found')}</p>}
+      {extension && <Sheet key={number} extension={extension} onClose={close} />}
+    </Drawer>
+  );
+}
+
+function Sheet({ extension, onClose }: { extension: Extension; onClose: () => void }) {
+  return (
+    <Stack gap="xl">
+      <ExtensionState number={extension.number} enabled={extension.enabled} />
+      <Edit extension={extension} />
+      <Phones number={extension.number} />
+      <Dangerous extension={extension} onClose={onClose} />
+    </Stack>
+  );
+}
+
+function Edit({ extension }: { extension: Extension }) {
+  const words = useWords();
+  const { t } = words;
+  const change = useChangeExtension(extension.number);
+  const form = useForm({ initialValues: { name: extension.name, email: extension.email ?? '', enabled: extension.enabled } });
+  return (
+    <form
+      onSubmit={form.onSubmit((values) =>
+        change.mutate(values, {
+          onSuccess: () => {
+            form.resetDirty();
+            notice(t('shell.saved'));
+          },
+          onError: (reason) => reason instanceof Problem && form.setErrors(fieldErrors(words, reason)),
+        }),
+      )}
+    >
+      <Stack gap="sm">
+        <TextInput label={t('extension.name')} required withAsterisk={false} maxLength={80} autoComplete="off" data-autofocus {...form.getInputProps('name')} />
+        <TextInput label={t('extension.email_optional')} type="email" autoComplete="off" {...form.getInputProps('email')} />
+        <Switch
+          label={t('extension.enabled')}
+          description={t('extension.enabled_hint')}
+          withThumbIndicator={false}
+          {...form.getInputProps('enabled', { type: 'checkbox' })}
+        />
+        <ProblemAlert reason={change.error} />
+        <Group justify="flex-end">
+          <Button type="submit" disabled={!form.isDirty()} loading={change.isPending}>
+            {t('shell.save')}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function Phones({ number }: { number: string }) {
+  const { t, moment } = useWords();
+  const devices = usePresence().registrations.get(number) ?? [];
+  return (
+    <section aria-labelledby="sheet-phones">
+      <Title order={2} id="sheet-phones" mb="xs">
+        {t('extension.phones')}
+      </Title>
+      {devices.length === 0 ? (
+        <p className={styles.quiet}>{t('extension.no_phone')}</p>
+      ) : (
+        <ul className={styles.phones}>
+          {devices.map((device) => (
+            <li key={device.contact}>
+              <div className={styles.phone}>{device.user_agent ?? t('extension.unnamed_phone')}</div>
+              <div className={styles.quiet}>
+                <span className="numeric">{device.address}</span> <Badge variant="default">{device.transport}</Badge>{' '}
+                {t('extension.until', { moment: moment(device.expires_at) })}
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+/** What disconnects phones. Each asks first. */
+function Dangerous({ extension, onClose }: { extension: Extension; onClose: () => void }) {
+  const { t } = useWords();
+  const { number, name } = extension;
+  const [asksSecret, secretQuestion] = useDisclosure(false);
+  const [asksDelete, deleteQuestion] = useDisclosure(false);
+  const newSecret = useNewSecret(number);
+  const remove = useDeleteExtension(number);
+  return (
+    <Group gap="xs" className={styles.dangerous}>
+      <Button variant="default" leftSection={<IconKey size={18} />} onClick={secretQuestion.open} data-testid="extension-new-secret">
+        {t('extension.new_secret')}
+      </Button>
+      <Button variant="default" leftSection={<IconDelete size={18} />} className={styles.delete ?? ''} onClick={deleteQuestion.open} data-testid="extension-delete">
+        {t('extension.delete')}
+      </Button>
+      <Confirm
+        opened={asksSecret}
+        title={t('extension.new_secret_title', { number })}
+        action={t('extension.new_secret')}
+        pending={newSecret.isPending}
+        reason={newSecret.error}
+        onConfirm={() => newSecret.mutate(undefined, { onSuccess: secretQuestion.close })}
+        onClose={secretQuestion.close}
+        testid="extension-new-secret-confirm"
+      >
+        {t('extension.new_secret_effect')}
+      </Confirm>
+      <Confirm
+        opened={asksDelete}
+        title={t('extension.delete_title', { number, name })}
+        action={t('extension.delete')}
+        pending={remove.isPending}
+        reason={remove.error}
+        onConfirm={() =>
+          remove.mutate(undefined, {
+            onSuccess: () => {
+              notice(t('extension.deleted', { number }));
+              onClose();
+            },
+          })
+        }
+        onClose={deleteQuestion.close}
+        testid="extension-delete-confirm"
+      >
+        {t('extension.delete_effect')}
+      </Confirm>
+      {newSecret.data && (
+        <Modal
+          opened
+          onClose={newSecret.reset}
+          title={t('extension.new_secret_done', { number })}
+          closeOnClickOutside={false}
+          closeOnEscape={false}
+          withCloseButton={false}
+          size="lg"
+        >
+          <PhoneSettings created={newSecret.data} />
+          <Group justify="flex-end" mt="lg">
+            <Button onClick={newSecret.reset} data-testid="extension-secret-close">
+              {t('extension.secret_noted')}
+            </Button>
+          </Group>
+        </Modal>
+      )}
+    </Group>
+  );
+}

@@ -1,0 +1,171 @@
+/**
+ * Stands in for the switchboard: the built pages under the same content security policy, the interface typed by the server's own
+ * description, and an event stream that the walk may tell what to say, cut and restore. What the real program does with these
+ * pages is the matter of tests/blackbox.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import type { Schemas } from '../src/api/client';
+
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+type Registration = Schemas['Registration'];
+
+export class StandIn {
+  extensions: Schemas['Extension'][] = [];
+  records: Schemas['CallRecord'][] = [];
+  calls: Schemas['Call'][] = [];
+  registrations: Registration[] = [];
+  status: Schemas['Status'] = {
+    version: '0.1.0',
+    sip_udp: '0.0.0.0:5060',
+    sip_tcp: '0.0.0.0:5060',
+    registered: 0,
+    calls: 0,
+    store: { good: true, waiting: 0, lost: 0, error: '' },
+  };
+  signedIn = true;
+  needed = false;
+  reachable = true;
+  address = '';
+  #sequence = 0;
+  readonly #watchers = new Set<ServerResponse>();
+  readonly #server = createServer((request, response) => void this.#answer(request, response));
+
+  async open(port = 0): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    const bound = this.#server.address();
+    if (bound === null || typeof bound === 'string') throw new Error('a listening server has a port');
+    this.address = `http://127.0.0.1:${bound.port}`;
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  /** Ends every event stream. */
+  cut(): void {
+    for (const watcher of this.#watchers) watcher.destroy();
+    this.#watchers.clear();
+  }
+
+  tell(event: 'registration' | 'call' | 'call_ended', told: unknown): void {
+    this.#sequence += 1;
+    for (const watcher of this.#watchers) watcher.write(message(event, this.#sequence, told));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://here');
+    if (!pathname.startsWith('/api/')) return this.#page(pathname, response);
+    if (!this.reachable) {
+      response.destroy();
+      return;
+    }
+    const body = await text(request);
+    const [, , , noun = '', name, more] = pathname.split('/');
+    const method = request.method ?? 'GET';
+    const json = (content: unknown, status = 200) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
+    };
+    const problem = (status: number, code: string, errors?: { field?: string; code: string; line?: number }[]) => {
+      response.writeHead(status, { 'content-type': 'application/problem+json' });
+      response.end(JSON.stringify({ type: 'about:blank', title: code, status, code, ...(errors ? { errors } : {}) }));
+    };
+    if (noun === 'setup' && method === 'GET') return json({ needed: this.needed });
+    const session = { name: 'camille', role: 'admin', csrf: 'word' };
+    if ((noun === 'setup' || noun === 'session') && method === 'POST') {
+      if (noun === 'session' && JSON.parse(body).password !== 'une longue phrase') return problem(401, 'wrong_password');
+      this.signedIn = true;
+      return json(session);
+    }
+    if (!this.signedIn) return problem(401, 'unauthenticated');
+    if (method !== 'GET' && request.headers['x-csrf-token'] !== 'word') return problem(403, 'csrf');
+    switch (`${method} ${noun}`) {
+      case 'GET session':
+        return json(session);
+      case 'DELETE session':
+        this.signedIn = false;
+        return void response.writeHead(204).end();
+      case 'GET status':
+        return json(this.status);
+      case 'GET extensions':
+        return json({ items: this.extensions, next: null });
+      case 'POST extensions': {
+        if (name === 'import') return problem(422, 'csv', [{ line: 2, code: 'extension_taken' }, { line: 3, code: 'number_emergency' }]);
+        const found = this.extensions.find(({ number }) => number === (name ?? JSON.parse(body).number));
+        const secret = { secret: 'kfm7vq2xw9rtbh4ncd3e', server: '0.0.0.0:5060' };
+        if (more === 'secret' && found) return json({ ...found, ...secret });
+        if (found) return problem(409, 'extension_taken', [{ field: 'number', code: 'extension_taken' }]);
+        const made = extension(JSON.parse(body).number, JSON.parse(body).name);
+        this.extensions = [...this.extensions, made].sort((a, b) => a.number.localeCompare(b.number));
+        return json({ ...made, ...secret }, 201);
+      }
+      case 'PATCH extensions':
+        this.extensions = this.extensions.map((one) => (one.number === name ? { ...one, ...JSON.parse(body) } : one));
+        return json(this.extensions.find(({ number }) => number === name));
+      case 'DELETE extensions':
+        this.extensions = this.extensions.filter(({ number }) => number !== name);
+        return void response.writeHead(204).end();
+      case 'DELETE calls':
+        this.calls = this.calls.filter(({ id }) => id !== name);
+        this.tell('call_ended', { id: name });
+        return void response.writeHead(204).end();
+      case 'GET call_records': {
+        if (name === undefined) return json({ items: this.records, next: null });
+        const record = this.records.find(({ id }) => id === name);
+        return record ? json(record) : problem(404, 'not_found');
+      }
+      case 'GET events':
+        response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+        response.write(message('snapshot', this.#sequence, { registrations: this.registrations, calls: this.calls }));
+        this.#watchers.add(response);
+        response.on('close', () => this.#watchers.delete(response));
+        return;
+      default:
+        return problem(404, 'not_found');
+    }
+  }
+
+  async #page(pathname: string, response: ServerResponse): Promise<void> {
+    const dist = join(import.meta.dirname, '..', 'dist');
+    const wanted = extname(pathname) === '' ? 'index.html' : normalize(pathname);
+    try {
+      const content = await readFile(join(dist, wanted));
+      response.writeHead(200, { 'content-type': TYPES[extname(wanted)] ?? 'application/octet-stream', 'content-security-policy': POLICY });
+      response.end(content);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+}
+
+export function extension(number: string, name: string, more: Partial<Schemas['Extension']> = {}): Schemas['Extension'] {
+  return { number, name, site: 'main', enabled: true, registered: false, devices: [], created_at: '2026-11-20T10:00:00Z', email: null, ...more };
+}
+
+export function registration(number: string, userAgent: string, address: string): Registration {
+  const contact = `sip:${number}@${address}`;
+  const expires_at = new Date(Date.now() + 3_000_000).toISOString();
+  return { extension: number, registered: true, devices: [{ contact, user_agent: userAgent, address, transport: 'UDP', expires_at }] };
+}
+
+function message(event: string, sequence: number, told: unknown): string {
+  return `event: ${event}\nid: ${sequence}\ndata: ${JSON.stringify(told)}\n\n`;
+}
+
+async function text(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString();
+}

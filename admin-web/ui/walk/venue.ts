@@ -1,0 +1,108 @@
+/** A small venue on an evening with a show, for the stand-in. Numbers are those reserved for fiction. */
+import type { Schemas } from '../src/api/client';
+import { extension, registration, type StandIn } from './stand_in';
+
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+
+export function furnish(house: StandIn): void {
+  house.extensions = [
+    extension('201', 'Billetterie', { email: 'billetterie@example.org' }),
+    extension('202', 'Camille Rivière', { email: 'camille@example.org' }),
+    extension('203', 'Régie son'),
+    extension('204', 'Bar'),
+    extension('205', 'Loges'),
+    extension('210', 'Accueil des artistes', { email: 'accueil@example.org' }),
+    extension('211', 'Ancien bureau', { enabled: false }),
+    extension('007', 'Gardien'),
+  ].sort((a, b) => a.number.localeCompare(b.number));
+  const desk = registration('201', 'Yealink SIP-T54W 96.86.0.100', '192.0.2.21:5060');
+  const soft = registration('201', 'Linphone-Desktop/5.2.6', '192.0.2.40:53012');
+  house.registrations = [
+    { ...desk, devices: [...desk.devices, ...soft.devices] },
+    registration('202', 'baresip v3.16.0', '192.0.2.22:5062'),
+    registration('204', 'snomD385/10.1.198.19', '192.0.2.24:5060'),
+    registration('210', 'Gigaset N670 IP PRO', '[2001:db8::24]:5060'),
+  ];
+  house.calls = [
+    { id: '41', caller: '+33639981234', caller_name: '', dialled: '201', callee: '201', state: 'talking', started_at: ago(197), answered_at: ago(185) },
+    { id: '42', caller: '204', caller_name: 'Bar', dialled: '202', callee: '202', state: 'ringing', started_at: ago(6), answered_at: null },
+    { id: '43', caller: '', caller_name: '', dialled: '210', callee: '210', state: 'held', started_at: ago(4000), answered_at: ago(3990) },
+  ];
+  house.records = records();
+}
+
+function records(): Schemas['CallRecord'][] {
+  const leg = (party: string, user_agent: string, invited: number, answered: number | null, ended: number, end: string): Schemas['Leg'] => ({
+    party,
+    user_agent,
+    invited_at: ago(invited),
+    answered_at: answered === null ? null : ago(answered),
+    ended_at: ago(ended),
+    end,
+    codec: answered === null ? null : 'PCMA',
+    packets_received: answered === null ? 0 : 9_214,
+    packets_sent: answered === null ? 0 : 9_198,
+    packets_lost: answered === null ? 0 : 3,
+    jitter_ms: answered === null ? 0 : 1.84,
+  });
+  return [
+    {
+      id: '40',
+      caller: '202',
+      caller_name: 'Camille Rivière',
+      dialled: '201',
+      started_at: ago(1500),
+      answered_at: ago(1488),
+      ended_at: ago(1304),
+      outcome: 'answered',
+      codec: 'PCMA',
+      plan_revision: 3,
+      legs: [
+        leg('202', 'baresip v3.16.0', 1500, 1488, 1304, 'answered'),
+        leg('201', 'Yealink SIP-T54W 96.86.0.100', 1499.9, 1488, 1304, 'answered'),
+        leg('201', 'Linphone-Desktop/5.2.6', 1499.9, null, 1488, 'elsewhere'),
+      ],
+      trace: [
+        { code: 'extension', params: { number: '201', name: 'Billetterie' } },
+        { code: 'to_extension', params: { number: '201' } },
+      ],
+    },
+    {
+      id: '39',
+      caller: '203',
+      caller_name: 'Régie son',
+      dialled: '0639981234',
+      started_at: ago(90_000),
+      answered_at: null,
+      ended_at: ago(89_999),
+      outcome: 'no_outside_line',
+      codec: null,
+      plan_revision: 3,
+      legs: [leg('203', 'Grandstream GXP2170', 90_000, null, 89_999, 'no_outside_line')],
+      trace: [
+        { code: 'no_extension', params: { number: '0639981234' } },
+        { code: 'rule_number', params: { rule: 'surtaxés', pattern: '089XXXXXXX' } },
+        { code: 'rule_hours', params: { rule: 'nuit', time: '19:45', hours: '22:00-08:00' } },
+        { code: 'rule_day', params: { rule: 'fin de semaine', day: 'tue', days: 'sat,sun' } },
+        { code: 'rule_dates', params: { rule: 'relâche', date: '2026-11-24', dates: '2026-12-24/2027-01-03' } },
+        { code: 'rule_matched', params: { rule: 'France' } },
+        { code: 'to_outside', params: { number: '+33639981234', site: 'main' } },
+        { code: 'turned', params: { why: 'no_outside_line' } },
+      ],
+    },
+    {
+      id: '38',
+      caller: '+33199001234',
+      caller_name: '',
+      dialled: '205',
+      started_at: ago(400_000),
+      answered_at: null,
+      ended_at: ago(399_960),
+      outcome: 'no_answer',
+      codec: null,
+      plan_revision: 2,
+      legs: [leg('+33199001234', 'trunk', 400_000, null, 399_960, 'no_answer')],
+      trace: [{ code: 'extension', params: { number: '205', name: 'Loges' } }],
+    },
+  ];
+}
