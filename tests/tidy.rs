@@ -54,9 +54,9 @@ const SWITCH_ROOMS: &[(&str, &[&str])] = &[
     ("registrar", &["directory"]),
     ("call", &["directory", "dialplan"]),
     ("feature", &["directory", "dialplan", "registrar", "call"]),
-    ("event", &["directory", "dialplan", "registrar", "call"]),
     ("status", &["directory", "dialplan", "registrar", "call"]),
     ("action", &["directory", "dialplan", "registrar", "call", "status"]),
+    ("event", &["directory", "dialplan", "registrar", "call", "action"]),
 ];
 
 /// Room of pbx-sip, and which others it may use.
@@ -147,7 +147,7 @@ fn rooms_use_only_what_the_arrows_allow() {
 
 #[test]
 fn arrows_can_be_seen() {
-    for file in all_rust_files() {
+    for file in all_rust_files().into_iter().filter(|file| !show(file).starts_with("tests/tidy")) {
         for (number, line) in code_lines(&read(&file)) {
             assert!(!line.contains("crate::{"), "{}:{number}: one `use crate::room::Item` a line shows each arrow", show(&file));
             assert!(!line.contains("super::super"), "{}:{number}: say `crate::room` instead of climbing", show(&file));
@@ -168,8 +168,9 @@ fn foreign_crates_have_one_door_each() {
                 continue;
             }
             for (number, line) in code_lines(&text) {
-                let named = line.contains(&format!("{name}::")) || line.contains(&format!("use {name}"));
-                let word = named && !line.contains(&format!("_{name}::")) && !line.contains(&format!("::{name}::"));
+                let path = format!("{name}::");
+                let begins = |at: usize| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
+                let word = line.match_indices(&path).any(|(at, _)| begins(at)) || line.trim_start().starts_with(&format!("use {name}"));
                 assert!(!word, "{shown}:{number}: `{name}` is named outside its door {doors:?}: {line}");
             }
         }
