@@ -1,9 +1,11 @@
 //! Configuration: one TOML file, every key with a default, checked once at start; variables of the environment come before it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
@@ -32,24 +34,33 @@ pub struct Sip {
     /// Where connections are accepted.
     pub tcp: SocketAddr,
     /// SIP domain; empty for the machine's own address.
+    #[serde(deserialize_with = "domain_of")]
     pub domain: String,
     /// Digest algorithms in the order in which they are offered.
+    #[serde(deserialize_with = "algorithms_of")]
     pub algorithms: Vec<pbx_sip::auth::Algorithm>,
     /// Phones that are offered MD5 alone: part of their User-Agent.
     pub md5_only: Vec<String>,
     /// Shortest registration, in seconds.
+    #[serde(deserialize_with = "positive")]
     pub expires_least_s: u32,
     /// Longest registration, in seconds.
+    #[serde(deserialize_with = "positive")]
     pub expires_most_s: u32,
     /// How long a phone rings, in seconds.
+    #[serde(deserialize_with = "positive")]
     pub ring_s: u64,
     /// From one address.
+    #[serde(deserialize_with = "positive")]
     pub messages_per_second: u32,
     /// At once.
+    #[serde(deserialize_with = "positive")]
     pub connections: usize,
     /// At once.
+    #[serde(deserialize_with = "positive")]
     pub calls: usize,
     /// Silence of both sides after which a call is over, in seconds.
+    #[serde(deserialize_with = "positive")]
     pub dead_s: u64,
 }
 
@@ -131,24 +142,71 @@ pub enum ConfigError {
     #[error("{0}: {1}")]
     Read(PathBuf, std::io::Error),
     /// A key is unknown or its value is none.
-    #[error("{file}, line {line}: {message}")]
+    #[error("{file}, line {line}: {fault}")]
     Wrong {
         /// Which file.
         file: PathBuf,
         /// From 1.
         line: usize,
         /// What was expected.
-        message: String,
+        fault: Fault,
     },
     /// A variable of the environment has a value that is none.
-    #[error("{name}: {message}")]
+    #[error("{name}: {fault}")]
     Variable {
         /// Which.
         name: &'static str,
         /// What was expected.
-        message: String,
+        fault: Fault,
     },
 }
+
+/// What is wrong. The catalogue has a sentence for each: `config.<code>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which sentence.
+    pub code: &'static str,
+    /// What it speaks of: what was found, and what would do.
+    pub params: Vec<(&'static str, String)>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code)?;
+        self.params.iter().try_for_each(|(_, value)| write!(f, " {value}"))
+    }
+}
+
+impl Fault {
+    fn new(code: &'static str, found: impl Into<String>) -> Fault {
+        Fault { code, params: vec![("found", found.into())] }
+    }
+
+    /// From what the reader of TOML says. Its own sentences are not for people who read another language.
+    fn read(message: &str, written: &str) -> Fault {
+        if let Some(code) = CODES.iter().find(|code| message == **code) {
+            return Fault::new(code, written);
+        }
+        let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        match quoted.as_slice() {
+            [key, known @ ..] if message.starts_with("unknown field") => {
+                Fault { code: "unknown", params: vec![("key", (*key).to_owned()), ("known", known.join(", "))] }
+            }
+            [_, known @ ..] if message.starts_with("unknown variant") => {
+                Fault { code: "choice", params: vec![("found", written.to_owned()), ("known", known.join(", "))] }
+            }
+            _ if message.contains("socket address") => Fault::new("address", written),
+            _ if message.contains("IP address") => Fault::new("ip", written),
+            _ if message.contains("expected a string") => Fault::new("text", written),
+            _ if message.contains("expected a sequence") => Fault::new("list", written),
+            _ if ["expected u", "expected i", "expected usize"].iter().any(|number| message.contains(number)) => Fault::new("number", written),
+            _ => Fault { code: "toml", params: vec![("message", message.to_owned())] },
+        }
+    }
+}
+
+/// What readers of single values say.
+const CODES: [&str; 4] = ["positive", "ports", "domain", "algorithms"];
 
 impl Config {
     /// Reads the file, if there is one, then the environment.
@@ -165,36 +223,51 @@ impl Config {
     }
 
     fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let offset = error.span().map_or(0, |span| span.start).min(text.len());
-            let line = text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1;
-            ConfigError::Wrong { file: file.to_owned(), line, message: error.message().to_owned() }
-        })
+        let wrong = |offset: usize, fault: Fault| {
+            let line = text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+            ConfigError::Wrong { file: file.to_owned(), line, fault }
+        };
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            wrong(span.start, Fault::read(error.message(), text.get(span).unwrap_or_default()))
+        })?;
+        let Sip { expires_least_s, expires_most_s, .. } = config.sip;
+        if expires_least_s > expires_most_s {
+            let offset = text.find("expires_most_s").or_else(|| text.find("expires_least_s")).unwrap_or(0);
+            return Err(wrong(offset, Fault::new("expires", format!("{expires_least_s} > {expires_most_s}"))));
+        }
+        Ok(config)
     }
 
     fn override_with(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
-        fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &'static str, text: &str) -> Result<T, ConfigError> {
-            text.parse().map_err(|error: T::Err| ConfigError::Variable { name, message: format!("{text}: {error}") })
+        fn parsed<T: std::str::FromStr>(name: &'static str, code: &'static str, text: &str) -> Result<T, ConfigError> {
+            text.parse().map_err(|_| ConfigError::Variable { name, fault: Fault::new(code, text) })
         }
+        // One that is empty is as one that is not set.
+        let variable = |name: &str| variable(name).filter(|text| !text.is_empty());
         if let Some(text) = variable("PBX_DATA_DIR") {
             self.data_dir = text.into();
         }
         if let Some(text) = variable("PBX_SIP_UDP") {
-            self.sip.udp = parsed("PBX_SIP_UDP", &text)?;
+            self.sip.udp = parsed("PBX_SIP_UDP", "address", &text)?;
         }
         if let Some(text) = variable("PBX_SIP_TCP") {
-            self.sip.tcp = parsed("PBX_SIP_TCP", &text)?;
+            self.sip.tcp = parsed("PBX_SIP_TCP", "address", &text)?;
         }
         if let Some(text) = variable("PBX_HTTP") {
-            self.http.listen = parsed("PBX_HTTP", &text)?;
+            self.http.listen = parsed("PBX_HTTP", "address", &text)?;
         }
         if let Some(text) = variable("PBX_RTP_ADDRESS") {
-            self.rtp.address = parsed("PBX_RTP_ADDRESS", &text)?;
+            self.rtp.address = parsed("PBX_RTP_ADDRESS", "ip", &text)?;
         }
         if let Some(text) = variable("PBX_RTP_PORTS") {
-            self.rtp.ports = ports(&text).ok_or_else(|| ConfigError::Variable { name: "PBX_RTP_PORTS", message: text.clone() })?;
+            let fault = || ConfigError::Variable { name: "PBX_RTP_PORTS", fault: Fault::new("ports", &text) };
+            self.rtp.ports = ports(&text).ok_or_else(fault)?;
         }
         if let Some(text) = variable("PBX_DOMAIN") {
+            if !is_domain(&text) {
+                return Err(ConfigError::Variable { name: "PBX_DOMAIN", fault: Fault::new("domain", text) });
+            }
             self.sip.domain = text;
         }
         Ok(())
@@ -202,15 +275,35 @@ impl Config {
 }
 
 fn ports_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RangeInclusive<u16>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    ports(&text).ok_or_else(|| serde::de::Error::custom(format!("\"{text}\": first-last, such as \"10000-29999\"")))
+    ports(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("ports"))
 }
 
-/// `10000-29999`
+fn domain_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Some(String::deserialize(deserializer)?).filter(|text| is_domain(text)).ok_or_else(|| D::Error::custom("domain"))
+}
+
+fn algorithms_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<pbx_sip::auth::Algorithm>, D::Error> {
+    let given = Vec::<pbx_sip::auth::Algorithm>::deserialize(deserializer)?;
+    let good = !given.is_empty() && given.iter().enumerate().all(|(place, one)| !given[..place].contains(one));
+    good.then_some(given).ok_or_else(|| D::Error::custom("algorithms"))
+}
+
+fn positive<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + PartialEq>(deserializer: D) -> Result<T, D::Error> {
+    Some(T::deserialize(deserializer)?).filter(|number| *number != T::default()).ok_or_else(|| D::Error::custom("positive"))
+}
+
+/// `10000-29999`, with room for at least one even port and the odd one after it.
 fn ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
     let (first, last) = (first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?);
-    (first >= 1024 && first < last).then_some(first..=last)
+    (first >= 1024 && u32::from(first) + u32::from(first % 2) < u32::from(last)).then_some(first..=last)
+}
+
+/// A host name or an address, as in a SIP URI, without a port; empty for none.
+fn is_domain(text: &str) -> bool {
+    let name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+    let six = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    text.len() <= 253 && (name || six.is_some_and(|six| six.parse::<std::net::Ipv6Addr>().is_ok()))
 }
 
 #[cfg(test)]
@@ -227,16 +320,52 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_their_line() {
-        let wrong = |text: &str| Config::parse(text, Path::new("pbx.toml")).unwrap_err().to_string();
-        assert!(wrong("[sip]\nudp = \"127.0.0.1:0\"\nuppd = true\n").starts_with("pbx.toml, line 3: unknown field `uppd`"));
-        assert!(wrong("[rtp]\nports = \"9-1\"\n").contains("line 2"));
+        let wrong = |text: &str| match Config::parse(text, Path::new("pbx.toml")) {
+            Err(ConfigError::Wrong { line, fault, .. }) => (line, fault.code, fault.params),
+            other => panic!("{text} gives {other:?}"),
+        };
+        let (line, code, params) = wrong("[sip]\nudp = \"127.0.0.1:0\"\nuppd = true\n");
+        assert_eq!((line, code, &params[0]), (3, "unknown", &("key", "uppd".to_owned())));
+        assert!(params[1].1.starts_with("udp, tcp, domain"), "{params:?}");
+        for (text, line, code, found) in [
+            ("[rtp]\nports = \"9-1\"\n", 2, "ports", "\"9-1\""),
+            ("[rtp]\n\naddress = \"here\"\n", 3, "ip", "\"here\""),
+            ("[http]\nlisten = \"8080\"\n", 2, "address", "\"8080\""),
+            ("[http]\nlisten = 8080\n", 2, "address", "8080"),
+            ("[sip]\ndomain = \"a b\"\n", 2, "domain", "\"a b\""),
+            ("[sip]\ndomain = 7\n", 2, "text", "7"),
+            ("[sip]\nring_s = 0\n", 2, "positive", "0"),
+            ("[sip]\nring_s = -1\n", 2, "number", "-1"),
+            ("[sip]\nring_s = \"long\"\n", 2, "number", "\"long\""),
+            ("[sip]\nalgorithms = []\n", 2, "algorithms", "[]"),
+            ("[sip]\nalgorithms = [\"MD5\", \"MD5\"]\n", 2, "algorithms", "[\"MD5\", \"MD5\"]"),
+            ("[sip]\nalgorithms = [\"SHA\"]\n", 2, "choice", "\"SHA\""),
+            ("[sip]\nalgorithms = \"MD5\"\n", 2, "list", "\"MD5\""),
+            ("[sip]\nexpires_least_s = 60\nexpires_most_s = 30\n", 3, "expires", "60 > 30"),
+        ] {
+            assert_eq!(wrong(text), (line, code, wrong(text).2), "{text}");
+            assert_eq!(wrong(text).2[0].1, found, "{text}");
+        }
+        assert_eq!(wrong("[sip\n").1, "toml");
+        assert_eq!(wrong("[sipp]\n").2[0].1, "sipp");
     }
 
     #[test]
     fn the_environment_comes_first() {
-        let set = |name: &str| (name == "PBX_RTP_PORTS").then(|| "2000-2100".to_owned());
-        assert_eq!(Config::load(None, set).unwrap().rtp.ports, 2000..=2100);
-        let wrong = |name: &str| (name == "PBX_HTTP").then(|| "nowhere".to_owned());
-        assert!(Config::load(None, wrong).unwrap_err().to_string().starts_with("PBX_HTTP: nowhere"));
+        let only = |name: &'static str, value: &'static str| move |asked: &str| (asked == name).then(|| value.to_owned());
+        assert_eq!(Config::load(None, only("PBX_RTP_PORTS", "2000-2100")).unwrap().rtp.ports, 2000..=2100);
+        assert_eq!(Config::load(None, only("PBX_HTTP", "")).unwrap().http.listen, Http::default().listen);
+        for (name, value, code) in [
+            ("PBX_HTTP", "nowhere", "address"),
+            ("PBX_SIP_UDP", "5060", "address"),
+            ("PBX_RTP_ADDRESS", "0.0.0.0:1", "ip"),
+            ("PBX_RTP_PORTS", "2001-2002", "ports"),
+            ("PBX_DOMAIN", "a@b", "domain"),
+        ] {
+            match Config::load(None, only(name, value)) {
+                Err(ConfigError::Variable { name: named, fault }) => assert_eq!((named, fault), (name, Fault::new(code, value))),
+                other => panic!("{name}={value} gives {other:?}"),
+            }
+        }
     }
 }

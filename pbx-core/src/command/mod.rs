@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Lang, text};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Fault};
 
 pub use arguments::{Command, Parsed, parse};
 pub use carry_out::{carry_out, sentences};
@@ -76,14 +76,18 @@ impl Reply {
 pub fn config_sentence(lang: Lang, error: &ConfigError) -> String {
     match error {
         ConfigError::Read(file, error) => file_sentence(lang, "cli.error.file", file, error),
-        ConfigError::Wrong { file, line, message } => {
-            let params = [("file", file.display().to_string()), ("line", line.to_string()), ("message", message.clone())];
+        ConfigError::Wrong { file, line, fault } => {
+            let params = [("file", file.display().to_string()), ("line", line.to_string()), ("message", fault_sentence(lang, fault))];
             text(lang, "cli.error.config", &params)
         }
-        ConfigError::Variable { name, message } => {
-            text(lang, "cli.error.config_value", &[("name", (*name).to_owned()), ("message", message.clone())])
+        ConfigError::Variable { name, fault } => {
+            text(lang, "cli.error.config_value", &[("name", (*name).to_owned()), ("message", fault_sentence(lang, fault))])
         }
     }
+}
+
+fn fault_sentence(lang: Lang, fault: &Fault) -> String {
+    text(lang, &format!("config.{}", fault.code), &fault.params)
 }
 
 /// A file that cannot be read or written, in a sentence.
