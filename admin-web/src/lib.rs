@@ -23,16 +23,19 @@ use utoipa_axum::routes;
 /// Octets of a request's body; a list of extensions is the largest.
 const MAX_BODY: usize = 4_500_000;
 
-/// Nothing from another host, no script but ours; styles are set by the kit as it draws.
+/// Nothing from another host; scripts and styles are files of ours, never written into the page.
 const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 #[derive(OpenApi)]
-#[openapi(info(title = "pbx", description = "The digital switchboard of a small cultural venue", license(name = "MIT OR Apache-2.0")))]
+#[openapi(
+    info(title = "pbx", description = "The digital switchboard of a small cultural venue", license(name = "MIT OR Apache-2.0")),
+    components(schemas(problem::Problem))
+)]
 struct Description;
 
 fn described() -> (Router<Desk>, utoipa::openapi::OpenApi) {
-    OpenApiRouter::with_openapi(Description::openapi())
+    let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(routes::setup::get, routes::setup::post))
         .routes(routes!(routes::session::get, routes::session::post, routes::session::delete))
         .routes(routes!(routes::extension::list, routes::extension::create))
@@ -47,7 +50,24 @@ fn described() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(routes::dialplan::get, routes::dialplan::put))
         .routes(routes!(routes::dialplan::explain))
         .routes(routes!(live::events))
-        .split_for_parts()
+        .split_for_parts();
+    for (path, item) in &mut description.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            // Unique, as OpenAPI asks: `get_extensions_number` for GET /api/v1/extensions/{number}.
+            let words = path.trim_start_matches("/api/v1/").replace('/', "_").replace(['{', '}'], "");
+            operation.operation_id = Some(format!("{method}_{words}"));
+            operation.responses.responses.insert("default".to_owned(), problem::described());
+        }
+    }
+    (router, description)
 }
 
 /// The OpenAPI 3.1 description of the API.

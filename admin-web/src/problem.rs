@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use pbx_core::api::{Error, Lang, text};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 /// Why a request was not carried out.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -41,6 +42,12 @@ pub struct Detail {
     pub line: usize,
     /// The sentence.
     pub message: String,
+}
+
+/// For the description: what every path may answer instead.
+pub fn described() -> RefOr<utoipa::openapi::Response> {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description("Why it was not carried out").content("application/problem+json", content).build().into()
 }
 
 /// An error on its way out; [`speak`] gives it the caller's language.

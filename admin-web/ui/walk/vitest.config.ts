@@ -2,5 +2,6 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   root: import.meta.dirname,
+  cacheDir: '../node_modules/.vite',
   test: { include: ['*.walk.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
 });

@@ -81,8 +81,10 @@ pub struct ExtensionWithSecret {
     pub extension: Extension,
     /// For its phones.
     pub secret: String,
-    /// Where they register.
+    /// Where they register: address and port.
     pub server: String,
+    /// SIP domain; empty if the server's address serves.
+    pub domain: String,
 }
 
 /// What may be changed of an extension; what is absent stays.
@@ -262,7 +264,8 @@ pub(crate) fn device(device: &pbx_switch::status::Device) -> Device {
 
 fn with_secret(desk: &Desk, stored: &StoredExtension, secret: String) -> ExtensionWithSecret {
     let server = desk.live().map_or_else(String::new, |live| live.listening.sip_udp.to_string());
-    ExtensionWithSecret { extension: shown(desk, stored), secret, server }
+    let domain = desk.inner.config.sip.domain.clone();
+    ExtensionWithSecret { extension: shown(desk, stored), secret, server, domain }
 }
 
 type Mistake = (&'static str, &'static str);

@@ -4,456 +4,34 @@
  */
 
 export interface paths {
-    "/api/v1/setup": {
+    "/api/v1/call_records": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Setup"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewAdministrator"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Credentials"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/extensions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Extensions"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewExtension"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ExtensionWithSecret"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/extensions/{number}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    number: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Extension"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** A page of records, the newest first. */
+        get: operations["get_call_records"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    number: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    number: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["ExtensionChange"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Extension"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/v1/extensions/{number}/secret": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    number: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ExtensionWithSecret"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/extensions/import": {
+    "/api/v1/call_records/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One. */
+        get: operations["get_call_records_id"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "text/csv": string;
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Imported"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -467,35 +45,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Calls"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Every call in progress. */
+        get: operations["get_calls"];
         put?: never;
         post?: never;
         delete?: never;
@@ -514,171 +65,24 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Ends a call. */
+        delete: operations["delete_calls_id"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/call_records": {
+    "/api/v1/dialplan": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    before?: string;
-                    limit?: number;
-                    q?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CallRecords"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/call_records/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CallRecord"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Status"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
+        /** The live plan. */
+        get: operations["get_dialplan"];
+        /** Makes a plan live, for calls from now on. */
+        put: operations["put_dialplan"];
         post?: never;
         delete?: never;
         options?: never;
@@ -693,35 +97,150 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description events */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "text/event-stream": string;
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** What changes: `snapshot`, then `registration`, `call` and `call_ended`, each with a number that rises. */
+        get: operations["get_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        get?: never;
+        put?: never;
+        /** What would come of a call: the engine that decides live calls. */
+        post: operations["post_explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/extensions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every extension with its phones. */
+        get: operations["get_extensions"];
+        put?: never;
+        /** Creates one; its secret is told this once. */
+        post: operations["post_extensions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/extensions/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Creates extensions from a list, all or none. */
+        post: operations["post_extensions_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/extensions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One. */
+        get: operations["get_extensions_number"];
+        put?: never;
+        post?: never;
+        /** Removes one. */
+        delete: operations["delete_extensions_number"];
+        options?: never;
+        head?: never;
+        /** Changes one; what is absent stays. */
+        patch: operations["patch_extensions_number"];
+        trace?: never;
+    };
+    "/api/v1/extensions/{number}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives one a new secret, told this once. */
+        post: operations["post_extensions_number_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in. */
+        get: operations["get_session"];
+        put?: never;
+        /** Signs in. */
+        post: operations["post_session"];
+        /** Signs out. */
+        delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Does the house wait for its first administrator? */
+        get: operations["get_setup"];
+        put?: never;
+        /** Uses a one-time link up: chooses name and password, and signs in. */
+        post: operations["post_setup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the house does. */
+        get: operations["get_status"];
         put?: never;
         post?: never;
         delete?: never;
@@ -734,161 +253,363 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Problem: {
-            type: string;
-            title: string;
-            /** Format: int64 */
-            status: number;
-            detail?: string;
-            code: string;
-            errors?: components["schemas"]["FieldProblem"][];
+        /** @description What would come of it. */
+        Answer: {
+            /** @description Who would be rung, or which number called; null if the call would be refused. */
+            destination?: string | null;
+            /** @description The catalogue's `outcome.<refused>`; null if it would be put through. */
+            refused?: string | null;
+            /** @description Why. */
+            trace: components["schemas"]["Step"][];
         };
-        FieldProblem: {
-            field: string;
-            code: string;
-            /** Format: int64 */
-            line?: number;
+        /** @description A call in progress. */
+        Call: {
+            /** @description RFC 3339. */
+            answered_at?: string | null;
+            /** @description Who answered, or is rung. */
+            callee: string;
+            /** @description Number of who calls; empty if hidden. */
+            caller: string;
+            /** @description Name of who calls. */
+            caller_name: string;
+            /** @description As dialled. */
+            dialled: string;
+            /** @description Which. */
+            id: string;
+            /** @description RFC 3339. */
+            started_at: string;
+            /** @description `ringing`, `talking`, `held` */
+            state: string;
         };
-        Setup: {
-            needed: boolean;
+        /** @description A call that is over. */
+        CallRecord: {
+            /** @description RFC 3339. */
+            answered_at?: string | null;
+            /** @description Number of who called; empty if hidden. */
+            caller: string;
+            /** @description Name of who called. */
+            caller_name: string;
+            /** @description What the two spoke. */
+            codec?: string | null;
+            /** @description As dialled. */
+            dialled: string;
+            /** @description RFC 3339. */
+            ended_at: string;
+            /** @description Which. */
+            id: string;
+            /** @description The caller's first. */
+            legs: components["schemas"]["Leg"][];
+            /** @description The catalogue's `outcome.<outcome>`. */
+            outcome: string;
+            /**
+             * Format: int64
+             * @description The plan that decided.
+             */
+            plan_revision: number;
+            /** @description RFC 3339. */
+            started_at: string;
+            /** @description Why it went where it went. */
+            trace: components["schemas"]["Step"][];
         };
-        NewAdministrator: {
-            token: string;
-            name?: string;
-            password: string;
-        };
-        Credentials: {
-            name: string;
-            password: string;
-        };
-        /** @enum {string} */
-        Role: "admin" | "read";
-        Session: {
-            name: string;
-            role: components["schemas"]["Role"];
-            csrf: string;
-        };
-        Device: {
-            contact: string;
-            user_agent?: string | null;
-            address: string;
-            transport: string;
-            expires_at: string;
-        };
-        Extension: {
-            number: string;
-            name: string;
-            email?: string | null;
-            site: string;
-            enabled: boolean;
-            registered: boolean;
-            devices: components["schemas"]["Device"][];
-            created_at: string;
-        };
-        Extensions: {
-            items: components["schemas"]["Extension"][];
+        /** @description A page of records. */
+        CallRecords: {
+            /** @description The newest first. */
+            items: components["schemas"]["CallRecord"][];
+            /** @description For `before` of the next page. */
             next?: string | null;
         };
-        NewExtension: {
-            number: string;
+        /** @description Every call in progress. */
+        Calls: {
+            /** @description The oldest first. */
+            items: components["schemas"]["Call"][];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
+        };
+        /** @description Name and password. */
+        Credentials: {
+            /** @description Of an administrator. */
             name: string;
-            email?: string | null;
-            secret?: string | null;
+            /** @description Of that administrator. */
+            password: string;
         };
+        /** @description One mistake. */
+        Detail: {
+            /** @description From 1. */
+            line: number;
+            /** @description The sentence. */
+            message: string;
+        };
+        /** @description A phone that is registered. */
+        Device: {
+            /** @description Where it is. */
+            address: string;
+            /** @description Its Contact. */
+            contact: string;
+            /** @description RFC 3339. */
+            expires_at: string;
+            /** @description `UDP` or `TCP`. */
+            transport: string;
+            /** @description What it calls itself. */
+            user_agent?: string | null;
+        };
+        /** @description An extension. */
+        Extension: {
+            /** @description RFC 3339. */
+            created_at: string;
+            /** @description They. */
+            devices: components["schemas"]["Device"][];
+            /** @description For messages. */
+            email?: string | null;
+            /** @description One that is not cannot register. */
+            enabled: boolean;
+            /** @description A person or a place. */
+            name: string;
+            /** @description Two to six digits. */
+            number: string;
+            /** @description It has phones. */
+            registered: boolean;
+            /** @description Where it stands. */
+            site: string;
+        };
+        /** @description What may be changed of an extension; what is absent stays. */
         ExtensionChange: {
-            name?: string | null;
+            /** @description For messages; empty for none. */
             email?: string | null;
+            /** @description One that is not cannot register. */
             enabled?: boolean | null;
+            /** @description A person or a place. */
+            name?: string | null;
         };
+        /** @description An extension with its secret, shown this once, and what a phone is told. */
         ExtensionWithSecret: components["schemas"]["Extension"] & {
+            /** @description SIP domain; empty if the server's address serves. */
+            domain: string;
+            /** @description For its phones. */
             secret: string;
+            /** @description Where they register: address and port. */
             server: string;
         };
+        /** @description Every extension. */
+        Extensions: {
+            /** @description By number. */
+            items: components["schemas"]["Extension"][];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
+        };
+        /** @description What an import has created. */
         Imported: {
-            /** Format: int64 */
+            /** @description How many. */
             count: number;
+            /** @description Number and secret of those for which one was generated, shown this once. */
             generated: [
                 string,
                 string
             ][];
         };
-        Step: {
+        /** @description One party. */
+        Leg: {
+            /** @description RFC 3339. */
+            answered_at?: string | null;
+            /** @description What it spoke. */
+            codec?: string | null;
+            /** @description The catalogue's `outcome.<end>`. */
+            end: string;
+            /** @description RFC 3339. */
+            ended_at: string;
+            /** @description RFC 3339. */
+            invited_at: string;
+            /**
+             * Format: double
+             * @description Of what came from it, in milliseconds.
+             */
+            jitter_ms: number;
+            /**
+             * Format: int64
+             * @description On the way from it.
+             */
+            packets_lost: number;
+            /**
+             * Format: int64
+             * @description From it.
+             */
+            packets_received: number;
+            /**
+             * Format: int64
+             * @description To it.
+             */
+            packets_sent: number;
+            /** @description Extension or number. */
+            party: string;
+            /** @description What the phone calls itself. */
+            user_agent?: string | null;
+        };
+        /** @description One message of the stream. */
+        LiveEvent: {
+            /** @description The whole picture: at the beginning, and after more was missed than is remembered. */
+            data: {
+                /** @description Calls in progress. */
+                calls: components["schemas"]["Call"][];
+                /** @description Extensions that have phones. */
+                registrations: components["schemas"]["Registration"][];
+            };
+            /** @enum {string} */
+            event: "snapshot";
+        } | {
+            /** @description The phones of an extension. */
+            data: components["schemas"]["Registration"];
+            /** @enum {string} */
+            event: "registration";
+        } | {
+            /** @description A call, new or changed. */
+            data: components["schemas"]["Call"];
+            /** @enum {string} */
+            event: "call";
+        } | {
+            /** @description A call is over. */
+            data: {
+                /** @description Which. */
+                id: string;
+            };
+            /** @enum {string} */
+            event: "call_ended";
+        };
+        /** @description The use of a one-time link. */
+        NewAdministrator: {
+            /** @description The name to sign in with; the link's own name comes before it. */
+            name?: string;
+            /** @description At least 12 characters. */
+            password: string;
+            /** @description What stands behind `#token=` in the link. */
+            token: string;
+        };
+        /** @description An extension to create. */
+        NewExtension: {
+            /** @description For messages. */
+            email?: string | null;
+            /** @description A person or a place. */
+            name: string;
+            /** @description Two to six digits. */
+            number: string;
+            /** @description Generated if absent. */
+            secret?: string | null;
+        };
+        /** @description A plan to make live. */
+        NewPlan: {
+            /** @description TOML. */
+            plan: string;
+            /** @description Why. */
+            reason?: string;
+        };
+        /** @description The live plan. */
+        Plan: {
+            /** @description Who made it live. */
+            author: string;
+            /** @description RFC 3339. */
+            created_at: string;
+            /** @description TOML. */
+            plan: string;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Which.
+             */
+            revision: number;
+        };
+        /** @description Why a request was not carried out. */
+        Problem: {
+            /** @description The catalogue's `problem.<code>`. */
             code: string;
+            /** @description Each mistake of a list or plan. */
+            errors?: components["schemas"]["Detail"][];
+            /** @description Which field, if it is one's fault. */
+            field?: string | null;
+            /**
+             * Format: int64
+             * @description Seconds to wait, if there were too many attempts.
+             */
+            seconds?: number | null;
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             */
+            status: number;
+            /** @description The sentence. */
+            title: string;
+            /** @description Always `about:blank`; `code` says which. */
+            type: string;
+        };
+        /** @description A call that is only thought of. */
+        Question: {
+            /** @description `2026-12-24T19:45` at the site, or RFC 3339; now if absent. */
+            at?: string | null;
+            /** @description An extension, a number, or `anonymous`. */
+            from: string;
+            /** @description What is dialled. */
+            to: string;
+        };
+        /** @description The phones of an extension. */
+        Registration: {
+            /** @description They. */
+            devices: components["schemas"]["Device"][];
+            /** @description Whose. */
+            extension: string;
+            /** @description It has phones. */
+            registered: boolean;
+        };
+        /**
+         * @description What somebody may.
+         * @enum {string}
+         */
+        Role: "admin" | "read";
+        /** @description Who is signed in. */
+        Session: {
+            /** @description For the `x-csrf-token` header of requests that change something; empty for a token. */
+            csrf: string;
+            /** @description Who. */
+            name: string;
+            /** @description What they may. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description Does a house wait for its first administrator? */
+        Setup: {
+            /** @description Nobody can sign in yet. */
+            needed: boolean;
+        };
+        /** @description How the house does. */
+        Status: {
+            /** @description Calls in progress. */
+            calls: number;
+            /** @description Extensions with at least one phone. */
+            registered: number;
+            /** @description Where phones register over TCP. */
+            sip_tcp: string;
+            /** @description Where phones register: address and port. */
+            sip_udp: string;
+            /** @description The database. */
+            store: components["schemas"]["StoreStatus"];
+            /** @description Of the program. */
+            version: string;
+        };
+        /** @description One step of the way a call took: the catalogue's `trace.<code>` with its params. */
+        Step: {
+            /** @description Which sentence. */
+            code: string;
+            /** @description What it speaks of. */
             params: {
                 [key: string]: string;
             };
         };
-        Call: {
-            id: string;
-            caller: string;
-            caller_name: string;
-            dialled: string;
-            callee: string;
-            state: string;
-            started_at: string;
-            answered_at?: string | null;
-        };
-        Calls: {
-            items: components["schemas"]["Call"][];
-            next?: string | null;
-        };
-        Leg: {
-            party: string;
-            user_agent?: string | null;
-            invited_at: string;
-            answered_at?: string | null;
-            ended_at: string;
-            end: string;
-            codec?: string | null;
-            /** Format: int64 */
-            packets_received: number;
-            /** Format: int64 */
-            packets_sent: number;
-            /** Format: int64 */
-            packets_lost: number;
-            jitter_ms: number;
-        };
-        CallRecord: {
-            id: string;
-            caller: string;
-            caller_name: string;
-            dialled: string;
-            started_at: string;
-            answered_at?: string | null;
-            ended_at: string;
-            outcome: string;
-            codec?: string | null;
-            legs: components["schemas"]["Leg"][];
-            trace: components["schemas"]["Step"][];
-            /** Format: int64 */
-            plan_revision: number;
-        };
-        CallRecords: {
-            items: components["schemas"]["CallRecord"][];
-            next?: string | null;
-        };
+        /** @description How the database does. */
         StoreStatus: {
-            good: boolean;
-            /** Format: int64 */
-            waiting: number;
-            /** Format: int64 */
-            lost: number;
+            /** @description What it said last. */
             error: string;
-        };
-        Status: {
-            version: string;
-            sip_udp: string;
-            sip_tcp: string;
-            /** Format: int64 */
-            registered: number;
-            /** Format: int64 */
-            calls: number;
-            store: components["schemas"]["StoreStatus"];
-        };
-        Registration: {
-            extension: string;
-            registered: boolean;
-            devices: components["schemas"]["Device"][];
+            /** @description It takes what is written. */
+            good: boolean;
+            /** @description Call records that found no place to wait. */
+            lost: number;
+            /** @description Call records that wait to be written. */
+            waiting: number;
         };
     };
     responses: never;
@@ -898,4 +619,634 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    get_call_records: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                before?: string | null;
+                /** @description 1 to 200; 50 if absent. */
+                limit?: number | null;
+                /** @description Part of the caller's or the dialled number. */
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallRecords"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_call_records_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallRecord"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_calls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calls"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_calls_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dialplan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_dialplan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlan"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveEvent"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Question"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_extensions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extensions"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_extensions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExtension"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExtensionWithSecret"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_extensions_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_extensions_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extension"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_extensions_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_extensions_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExtensionChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extension"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_extensions_number_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExtensionWithSecret"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setup"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdministrator"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}
