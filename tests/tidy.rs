@@ -169,8 +169,10 @@ fn foreign_crates_have_one_door_each() {
             }
             for (number, line) in code_lines(&text) {
                 let path = format!("{name}::");
-                let begins = |at: usize| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
-                let word = line.match_indices(&path).any(|(at, _)| begins(at)) || line.trim_start().starts_with(&format!("use {name}"));
+                let begins =
+                    |at: usize| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
+                let word =
+                    line.match_indices(&path).any(|(at, _)| begins(at)) || line.trim_start().starts_with(&format!("use {name}"));
                 assert!(!word, "{shown}:{number}: `{name}` is named outside its door {doors:?}: {line}");
             }
         }

@@ -19,7 +19,8 @@ pub async fn serve(uri: Uri, headers: HeaderMap) -> Response {
             None => return StatusCode::NOT_FOUND.into_response(),
         },
     };
-    let tag = format!("\"{}\"", file.metadata.sha256_hash().iter().take(12).map(|octet| format!("{octet:02x}")).collect::<String>());
+    let tag =
+        format!("\"{}\"", file.metadata.sha256_hash().iter().take(12).map(|octet| format!("{octet:02x}")).collect::<String>());
     // Names under assets/ carry a hash of their content, and so never change.
     let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());

@@ -143,7 +143,13 @@ mod tests {
                 continue;
             }
             let path = path.replace("{number}", "201").replace("{id}", "1");
-            for (method, there) in [("GET", item.get.is_some()), ("POST", item.post.is_some()), ("PATCH", item.patch.is_some()), ("PUT", item.put.is_some()), ("DELETE", item.delete.is_some())] {
+            for (method, there) in [
+                ("GET", item.get.is_some()),
+                ("POST", item.post.is_some()),
+                ("PATCH", item.patch.is_some()),
+                ("PUT", item.put.is_some()),
+                ("DELETE", item.delete.is_some()),
+            ] {
                 if there {
                     let (status, _, body) = ask(&router, request(method, &path, &[], "{}")).await;
                     assert_eq!((status, &body["code"]), (StatusCode::UNAUTHORIZED, &"unauthenticated".into()), "{method} {path}");
@@ -187,7 +193,8 @@ mod tests {
     async fn mistakes_are_problem_details_in_the_callers_language() {
         let folder = tempfile::tempdir().unwrap();
         let router = router(desk(&folder).await);
-        let (status, headers, body) = ask(&router, request("POST", "/api/v1/session", &[("accept-language", "en")], "{nonsense")).await;
+        let (status, headers, body) =
+            ask(&router, request("POST", "/api/v1/session", &[("accept-language", "en")], "{nonsense")).await;
         assert_eq!((status.as_u16(), &headers["content-type"]), (400, &"application/problem+json".parse().unwrap()));
         assert_eq!(body["title"], "The request cannot be understood.");
         let (status, _, body) = ask(&router, request("GET", "/api/v1/nothing", &[], "")).await;

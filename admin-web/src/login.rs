@@ -35,7 +35,11 @@ impl FromRequestParts<Desk> for Administrator {
 }
 
 async fn who(parts: &Parts, desk: &Desk) -> Result<Session, Error> {
-    let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = parts
+        .headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
     if let Some(token) = bearer {
         return administrator::token(desk, token.trim()).await;
     }

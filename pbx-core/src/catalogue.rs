@@ -31,7 +31,8 @@ impl Lang {
 
 type Texts = BTreeMap<String, String>;
 
-static TEXTS: LazyLock<(Texts, Texts)> = LazyLock::new(|| (read(include_str!("../catalogue/fr.json")), read(include_str!("../catalogue/en.json"))));
+static TEXTS: LazyLock<(Texts, Texts)> =
+    LazyLock::new(|| (read(include_str!("../catalogue/fr.json")), read(include_str!("../catalogue/en.json"))));
 
 fn read(json: &str) -> Texts {
     serde_json::from_str(json).unwrap_or_default()

@@ -199,7 +199,9 @@ impl Fault {
             _ if message.contains("IP address") => Fault::new("ip", written),
             _ if message.contains("expected a string") => Fault::new("text", written),
             _ if message.contains("expected a sequence") => Fault::new("list", written),
-            _ if ["expected u", "expected i", "expected usize"].iter().any(|number| message.contains(number)) => Fault::new("number", written),
+            _ if ["expected u", "expected i", "expected usize"].iter().any(|number| message.contains(number)) => {
+                Fault::new("number", written)
+            }
             _ => Fault { code: "toml", params: vec![("message", message.to_owned())] },
         }
     }

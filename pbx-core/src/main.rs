@@ -55,7 +55,8 @@ async fn run(parsed: Parsed, lang: Lang) -> anyhow::Result<Reply> {
     }
     match written_to {
         Some(file) if file != Path::new("-") && reply.good => {
-            std::fs::write(&file, std::mem::take(&mut reply.out)).map_err(|error| anyhow!(file_sentence(lang, "cli.error.write", &file, &error)))?;
+            std::fs::write(&file, std::mem::take(&mut reply.out))
+                .map_err(|error| anyhow!(file_sentence(lang, "cli.error.write", &file, &error)))?;
         }
         _ => {}
     }
@@ -115,9 +116,9 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
     let path = config.data_dir.display().to_string();
     let _lock = locked(&config, lang)?.ok_or_else(|| anyhow!(text(lang, "cli.error.locked", &[("path", path)])))?;
     let http = config.http.listen;
-    let listener = TcpListener::bind(http)
-        .await
-        .map_err(|error| anyhow!(start_sentence(lang, &StartError::Port { address: http, what: "HTTP", variable: "PBX_HTTP", error })))?;
+    let listener = TcpListener::bind(http).await.map_err(|error| {
+        anyhow!(start_sentence(lang, &StartError::Port { address: http, what: "HTTP", variable: "PBX_HTTP", error }))
+    })?;
     let desk = Desk::open(config).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
     let opening = desk.opening(listener.local_addr()?).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
     let running = start::open(opening).await.map_err(|error| anyhow!(start_sentence(lang, &error)))?;
@@ -132,7 +133,11 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
     let control = command::serve_control(desk.clone()).context("control.sock")?;
     let router = admin_web::router(desk.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
     let web = tokio::spawn(async move { axum::serve(listener, router).await });
-    let params = [("sip_udp", listening.sip_udp.to_string()), ("sip_tcp", listening.sip_tcp.to_string()), ("http", listening.http.to_string())];
+    let params = [
+        ("sip_udp", listening.sip_udp.to_string()),
+        ("sip_tcp", listening.sip_tcp.to_string()),
+        ("http", listening.http.to_string()),
+    ];
     println!("{}", text(lang, "cli.ready", &params));
     if let Some(link) = administrator::first_link(&desk).await.ok().flatten() {
         println!("{}", text(lang, "cli.setup_link", &[("link", link)]));

@@ -209,7 +209,6 @@ impl House {
         let _ = std::fs::remove_file(self.path("listening.json"));
     }
 
-
     /// A path in the data directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)

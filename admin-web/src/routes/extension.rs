@@ -17,7 +17,11 @@ pub async fn list(_: Reader, State(desk): State<Desk>) -> Outcome<Json<Extension
 
 /// Creates one; its secret is told this once.
 #[utoipa::path(post, path = "/api/v1/extensions", request_body = NewExtension, responses((status = 201, body = ExtensionWithSecret)))]
-pub async fn create(_: Administrator, State(desk): State<Desk>, Json(new): Json<NewExtension>) -> Outcome<(StatusCode, Json<ExtensionWithSecret>)> {
+pub async fn create(
+    _: Administrator,
+    State(desk): State<Desk>,
+    Json(new): Json<NewExtension>,
+) -> Outcome<(StatusCode, Json<ExtensionWithSecret>)> {
     Ok((StatusCode::CREATED, Json(extension::create(&desk, new).await?)))
 }
 
@@ -53,6 +57,10 @@ pub async fn delete(_: Administrator, State(desk): State<Desk>, Path(number): Pa
 
 /// Gives one a new secret, told this once.
 #[utoipa::path(post, path = "/api/v1/extensions/{number}/secret", params(("number" = String, Path)), responses((status = 200, body = ExtensionWithSecret)))]
-pub async fn new_secret(_: Administrator, State(desk): State<Desk>, Path(number): Path<String>) -> Outcome<Json<ExtensionWithSecret>> {
+pub async fn new_secret(
+    _: Administrator,
+    State(desk): State<Desk>,
+    Path(number): Path<String>,
+) -> Outcome<Json<ExtensionWithSecret>> {
     Ok(Json(extension::new_secret(&desk, &number).await?))
 }

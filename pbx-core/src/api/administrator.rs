@@ -112,7 +112,9 @@ enum Key {
 impl Key {
     fn place(address: &str) -> Key {
         Key::Place(match address.parse() {
-            Ok(IpAddr::V6(six)) if six.to_ipv4_mapped().is_none() => six.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
+            Ok(IpAddr::V6(six)) if six.to_ipv4_mapped().is_none() => {
+                six.segments()[..4].iter().map(|part| format!("{part:x}:")).collect()
+            }
             _ => address.to_owned(),
         })
     }
@@ -370,7 +372,11 @@ mod tests {
         let desk = Desk::open(Config { data_dir: folder.path().to_owned(), ..Config::default() }).await.unwrap();
         let token = |link: String| link.split_once("#token=").unwrap().1.to_owned();
         let first = token(first_link(&desk).await.unwrap().unwrap());
-        let new = |token: &str, name: &str| NewAdministrator { token: token.into(), name: name.into(), password: "a long enough phrase".into() };
+        let new = |token: &str, name: &str| NewAdministrator {
+            token: token.into(),
+            name: name.into(),
+            password: "a long enough phrase".into(),
+        };
         assert!(matches!(use_link(&desk, new(&first, " ")).await, Err(Error::Invalid { field: "name", .. })));
         assert!(matches!(use_link(&desk, new("guessed", "eve")).await, Err(Error::LinkUsed)));
         let old = use_link(&desk, new(&first, "camille")).await.unwrap();

@@ -185,7 +185,8 @@ pub async fn import(desk: &Desk, csv: &str) -> Result<Imported, Error> {
         _ => return Err(Error::Rows(vec![row(1, "csv_header")])),
     }
     let _changing = desk.changing().await;
-    let taken: BTreeSet<String> = store::extension::all(desk.db()).await?.into_iter().map(|stored| stored.extension.number.into()).collect();
+    let taken: BTreeSet<String> =
+        store::extension::all(desk.db()).await?.into_iter().map(|stored| stored.extension.number.into()).collect();
     for (line, fields) in rows {
         if ready.len() + errors.len() >= MAX_ROWS {
             return Err(Error::Rows(vec![row(line, "csv_too_large")]));
@@ -366,7 +367,12 @@ mod tests {
         let named: Vec<_> = rows.iter().map(|row| (row.line, row.code.as_str())).collect();
         assert_eq!(named, [(3, "number_emergency"), (4, "secret_length"), (5, "email"), (6, "csv_twice"), (7, "csv_columns")]);
         assert!(list(&desk).await.unwrap().items.is_empty());
-        let good = import(&desk, "\u{feff}number,name,secret,email\r\n201,\"Ana, \"\"B\"\"\",,\r\n\r\n202,Bo,longsecret,bo@example.org\r\n").await.unwrap();
+        let good = import(
+            &desk,
+            "\u{feff}number,name,secret,email\r\n201,\"Ana, \"\"B\"\"\",,\r\n\r\n202,Bo,longsecret,bo@example.org\r\n",
+        )
+        .await
+        .unwrap();
         assert_eq!((good.count, good.generated.len()), (2, 1));
         assert_eq!(get(&desk, "201").await.unwrap().name, "Ana, \"B\"");
         assert!(matches!(import(&desk, "nummer,name\n").await, Err(Error::Rows(_))));

@@ -120,9 +120,10 @@ impl Error {
     pub fn details(&self, lang: Lang) -> Vec<(usize, String)> {
         match self {
             Error::Rows(rows) => rows.iter().map(|row| (row.line, text(lang, &format!("problem.{}", row.code), &[]))).collect(),
-            Error::Plan(errors) => {
-                errors.iter().map(|error| (error.line, text(lang, &format!("plan.{}", error.fault.code()), &error.fault.params()))).collect()
-            }
+            Error::Plan(errors) => errors
+                .iter()
+                .map(|error| (error.line, text(lang, &format!("plan.{}", error.fault.code()), &error.fault.params())))
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -181,7 +182,15 @@ impl Desk {
             let shipped = include_str!("../../../dialplans/default.toml");
             store::dialplan::insert(&db, shipped, "pbx", "first start", runtime::now().wall.0).await?;
         }
-        let inner = Inner { db, config, realm, nonce_key, attempts: Mutex::default(), hashing: Hashing::default(), changing: tokio::sync::Mutex::default() };
+        let inner = Inner {
+            db,
+            config,
+            realm,
+            nonce_key,
+            attempts: Mutex::default(),
+            hashing: Hashing::default(),
+            changing: tokio::sync::Mutex::default(),
+        };
         Ok(Desk { inner: Arc::new(inner), live: None })
     }
 

@@ -46,9 +46,20 @@ pub fn get(desk: &Desk) -> Status {
         Some(live) => {
             let (registered, calls) = live.board.read(|status| (status.registrations.len(), status.calls.len()));
             let health = &live.health;
-            let store =
-                StoreStatus { good: !health.is_failing(), waiting: health.waiting(), lost: health.lost(), error: health.last_error() };
-            Status { version, sip_udp: live.listening.sip_udp.to_string(), sip_tcp: live.listening.sip_tcp.to_string(), registered, calls, store }
+            let store = StoreStatus {
+                good: !health.is_failing(),
+                waiting: health.waiting(),
+                lost: health.lost(),
+                error: health.last_error(),
+            };
+            Status {
+                version,
+                sip_udp: live.listening.sip_udp.to_string(),
+                sip_tcp: live.listening.sip_tcp.to_string(),
+                registered,
+                calls,
+                store,
+            }
         }
     }
 }

@@ -93,13 +93,13 @@ fn grammar(lang: Lang) -> clap::Command {
                 .subcommand(sub("export", "cli.dialplan.export").arg(file().required(true))),
         )
         .subcommand(
-            sub("admin", "cli.admin").subcommand_required(true).subcommand(sub("create", "cli.admin.create").arg(arg("name").required(true))),
-        )
-        .subcommand(
-            sub("token", "cli.token")
+            sub("admin", "cli.admin")
                 .subcommand_required(true)
-                .subcommand(sub("create", "cli.token.create").arg(arg("role").long("role").required(true).value_parser(["admin", "read"]))),
+                .subcommand(sub("create", "cli.admin.create").arg(arg("name").required(true))),
         )
+        .subcommand(sub("token", "cli.token").subcommand_required(true).subcommand(
+            sub("create", "cli.token.create").arg(arg("role").long("role").required(true).value_parser(["admin", "read"])),
+        ))
         .subcommand(sub("version", "cli.version"))
 }
 
@@ -110,7 +110,9 @@ fn command(matches: &ArgMatches) -> Command {
     match (name, inner.subcommand()) {
         ("serve", _) => Command::Serve,
         ("check", _) => Command::Check(file(inner)),
-        ("explain", _) => Command::Explain { from: word(inner, "from"), to: word(inner, "to"), at: inner.get_one::<String>("at").cloned() },
+        ("explain", _) => {
+            Command::Explain { from: word(inner, "from"), to: word(inner, "to"), at: inner.get_one::<String>("at").cloned() }
+        }
         ("extensions", Some(("import", inner))) => Command::ImportExtensions(file(inner).unwrap_or_default()),
         ("extensions", _) => Command::ListExtensions,
         ("dialplan", Some(("import", inner))) => Command::ImportPlan(file(inner).unwrap_or_default()),

@@ -70,7 +70,14 @@ async fn list(desk: &Desk) -> Result<Reply, Error> {
     let mut said = String::new();
     for extension in api::extension::list(desk).await?.items {
         let state = if extension.enabled { "" } else { "-" };
-        let _ = writeln!(said, "{}{state}\t{}\t{}\t{}", extension.number, extension.name, extension.email.unwrap_or_default(), extension.devices.len());
+        let _ = writeln!(
+            said,
+            "{}{state}\t{}\t{}\t{}",
+            extension.number,
+            extension.name,
+            extension.email.unwrap_or_default(),
+            extension.devices.len()
+        );
     }
     Ok(Reply::good(said))
 }
@@ -86,7 +93,8 @@ async fn check(desk: &Desk, file: Option<String>, plan: Option<String>, lang: La
     let (rules, warnings) = match api::dialplan::check(desk, &plan).await {
         Ok(good) => good,
         Err(error) => {
-            let details: Vec<String> = error.details(lang).into_iter().map(|(line, message)| format!("{what}:{line}: {message}")).collect();
+            let details: Vec<String> =
+                error.details(lang).into_iter().map(|(line, message)| format!("{what}:{line}: {message}")).collect();
             if details.is_empty() {
                 return Err(error);
             }

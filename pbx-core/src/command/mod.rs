@@ -77,7 +77,8 @@ pub fn config_sentence(lang: Lang, error: &ConfigError) -> String {
     match error {
         ConfigError::Read(file, error) => file_sentence(lang, "cli.error.file", file, error),
         ConfigError::Wrong { file, line, fault } => {
-            let params = [("file", file.display().to_string()), ("line", line.to_string()), ("message", fault_sentence(lang, fault))];
+            let params =
+                [("file", file.display().to_string()), ("line", line.to_string()), ("message", fault_sentence(lang, fault))];
             text(lang, "cli.error.config", &params)
         }
         ConfigError::Variable { name, fault } => {

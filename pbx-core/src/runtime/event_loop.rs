@@ -1,15 +1,18 @@
 //! Feeds the switch, and carries out what it says. One thread: it owns the sockets, so that a message goes from the wire through the
-//! switch to the wire without changing hands.
+//! switch to the wire without changing hands, and what wakes it is read until nothing is left, a turn for each door.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pbx_media::Plane;
+use pbx_sip::clock::{Now, Tick};
 use pbx_sip::flow::{Flow, Transport};
 use pbx_switch::action::Action;
 use pbx_switch::event::Event;
 use pbx_switch::switch::Switch;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, Sleep};
 
 use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, now};
@@ -17,8 +20,21 @@ use crate::transport::admission::Admission;
 use crate::transport::tcp::{Tcp, Told};
 use crate::transport::udp::Udp;
 
-/// Datagrams read in one turn, before others have theirs.
-const TURN: usize = 128;
+/// Messages and events handled in one turn, of each door.
+const TURN: usize = 64;
+
+/// Datagrams put in line in one turn: more than are handled, so that a flood fills its own line and not the system's buffer, where all
+/// lines are one.
+const READ: usize = 256;
+
+/// Deadlines are met at multiples of this: one wake-up serves all that fall in between. SIP's shortest time is T1, 500 ms.
+const GRAIN: Duration = Duration::from_millis(10);
+
+/// The longest sleep: a machine that was suspended does not count the time, and finds out here.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// How long, after the last call has ended, the answers to our last requests are waited for.
+const FAREWELL: Duration = Duration::from_secs(4);
 
 /// Everything the loop holds.
 pub struct EventLoop {
@@ -32,7 +48,7 @@ pub struct EventLoop {
     pub told: mpsc::Receiver<Told>,
     /// What everybody else tells.
     pub events: mpsc::Receiver<Event>,
-    /// Who is listened to.
+    /// Whose turn it is.
     pub admission: Admission,
     /// Sound.
     pub plane: Plane,
@@ -43,70 +59,141 @@ pub struct EventLoop {
     /// How long running calls may go on once the end has begun.
     pub drain: Duration,
     /// Told when the last call has ended.
-    pub drained: Option<oneshot::Sender<()>>,
+    pub drained: oneshot::Sender<()>,
+    /// How far the end has come.
+    pub closing: Closing,
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Closing {
+    /// The house is open.
+    #[default]
+    Open,
+    /// No new calls; those that run are ended then.
+    Draining(Tick),
+    /// And they have been ended.
+    Ending,
+    /// No call is left; what was sent last is answered, or not waited for any more then.
+    Farewell(Tick),
+}
+
+/// Sleeps until a deadline. Moved only when an earlier one comes: to wake once too often costs less than to move it each time.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    set_for: Option<Tick>,
 }
 
 impl EventLoop {
     /// Until the last call has ended after [`Event::Drain`].
     pub async fn run(mut self) {
-        let mut end_calls = None;
-        let mut events = Vec::with_capacity(TURN);
+        let mut alarm = Alarm { sleep: Box::pin(tokio::time::sleep(LONGEST_SLEEP)), set_for: None };
         loop {
-            let wait = self.switch.poll_deadline(now()).map(|deadline| deadline.since(now().tick));
-            let wait = wait.unwrap_or(Duration::from_secs(60)).min(Duration::from_secs(60));
+            let more = self.take_turns();
+            let instant = now();
+            let deadline = self.meet_deadlines(instant);
+            if self.is_over(instant) {
+                let _ = self.drained.send(());
+                return;
+            }
+            if more {
+                // Connections have tasks of their own on this thread, and their turn.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            alarm.set(deadline, instant.tick);
             tokio::select! {
                 biased;
-                count = self.events.recv_many(&mut events, TURN) => {
-                    if count == 0 {
-                        return;
-                    }
-                    for event in events.drain(..) {
-                        if matches!(event, Event::Drain) {
-                            end_calls = Some(now().tick + self.drain);
-                        }
-                        self.switch.handle(event, now());
-                    }
-                }
-                Some(told) = self.told.recv() => self.hear(told),
-                _ = self.udp.readable() => {
-                    for _ in 0..TURN {
-                        let Some((flow, octets)) = self.udp.try_receive() else { break };
-                        self.receive(flow, octets);
-                    }
-                }
-                () = tokio::time::sleep(wait) => {}
-            }
-            let instant = now();
-            if self.switch.poll_deadline(instant).is_some_and(|deadline| deadline <= instant.tick) {
-                self.switch.handle_deadline(instant);
-            }
-            if end_calls.is_some_and(|end| end <= instant.tick) {
-                end_calls = None;
-                self.switch.handle(Event::EndCalls, instant);
-            }
-            if self.carry_out() {
-                return;
+                event = self.events.recv() => match event {
+                    Some(event) => self.hear(event),
+                    None => return,
+                },
+                Some(told) = self.told.recv() => self.hear_connection(told),
+                _ = self.udp.readable() => {}
+                () = &mut alarm.sleep => alarm.set_for = None,
             }
         }
     }
 
-    fn hear(&mut self, told: Told) {
+    /// Serves each door as often as it likes, but at most a turn; true if one of them may have more.
+    fn take_turns(&mut self) -> bool {
+        let mut more = false;
+        for count in 1..=TURN {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.hear(event);
+            more |= count == TURN;
+        }
+        for count in 1..=TURN {
+            let Ok(told) = self.told.try_recv() else { break };
+            self.hear_connection(told);
+            more |= count == TURN;
+        }
+        let instant = now();
+        for count in 1..=READ {
+            let Some((flow, octets)) = self.udp.try_receive() else { break };
+            self.admission.offer(flow, octets, instant.tick);
+            more |= count == READ;
+        }
+        for _ in 0..TURN {
+            let Some((flow, octets)) = self.admission.next() else { break };
+            self.receive(flow, octets);
+        }
+        more || !self.admission.is_empty()
+    }
+
+    fn hear(&mut self, event: Event) {
+        let instant = now();
+        if matches!(event, Event::Drain) && self.closing == Closing::Open {
+            self.closing = Closing::Draining(instant.tick + self.drain);
+        }
+        self.handle(event, instant);
+    }
+
+    fn hear_connection(&mut self, told: Told) {
         match told {
             Told::Message(flow, octets) => self.receive(flow, octets),
-            Told::Closed(flow) => self.switch.handle(Event::FlowClosed { flow }, now()),
+            Told::Closed(flow) => self.handle(Event::FlowClosed { flow }, now()),
         }
     }
 
     fn receive(&mut self, flow: Flow, octets: Bytes) {
-        let instant = now();
-        if self.admission.admits(flow.remote.ip(), instant.tick) {
-            self.switch.handle(Event::Received { flow, octets }, instant);
+        self.handle(Event::Received { flow, octets }, now());
+    }
+
+    fn handle(&mut self, event: Event, instant: Now) {
+        self.switch.handle(event, instant);
+        self.carry_out(instant);
+    }
+
+    /// Does what is due; says when there is something again.
+    fn meet_deadlines(&mut self, instant: Now) -> Option<Tick> {
+        if self.switch.poll_deadline(instant).is_some_and(|deadline| deadline <= instant.tick) {
+            self.switch.handle_deadline(instant);
+            self.carry_out(instant);
+        }
+        if let Closing::Draining(end) = self.closing
+            && end <= instant.tick
+        {
+            tracing::warn!(calls = self.switch.calls(), "the time for running calls is over; they are ended");
+            self.closing = Closing::Ending;
+            self.handle(Event::EndCalls, instant);
+        }
+        let of_closing = match self.closing {
+            Closing::Open | Closing::Ending => None,
+            Closing::Draining(end) | Closing::Farewell(end) => Some(end),
+        };
+        [self.switch.poll_deadline(instant), of_closing].into_iter().flatten().min()
+    }
+
+    fn is_over(&self, instant: Now) -> bool {
+        match self.closing {
+            Closing::Farewell(end) => end <= instant.tick || self.switch.unanswered() == 0,
+            Closing::Open | Closing::Draining(_) | Closing::Ending => false,
         }
     }
 
-    /// Does what the switch says; true if the house is empty and may end.
-    fn carry_out(&mut self) -> bool {
-        let (mut told_media, mut ended) = (false, false);
+    fn carry_out(&mut self, instant: Now) {
+        let mut told_media = false;
         while let Some(action) = self.switch.poll_action() {
             match action {
                 Action::Send { flow, octets } => match flow.transport {
@@ -117,22 +204,30 @@ impl EventLoop {
                     self.plane.command(command);
                     told_media = true;
                 }
-                Action::Save { batch, changes } => {
-                    if let Some(batch) = self.keeper.save(batch, changes) {
-                        self.switch.handle(Event::Saved { batch, stored: false }, now());
+                Action::Save { batch, changes, awaited } => {
+                    if !self.keeper.save(batch, changes, awaited) && awaited {
+                        self.switch.handle(Event::Saved { batch, stored: false }, instant);
                     }
                 }
                 Action::Publish(published) => self.board.publish(published),
                 Action::Record(record) => self.keeper.record(*record),
-                Action::Drained => ended = true,
+                Action::Drained => self.closing = Closing::Farewell(instant.tick + FAREWELL),
             }
         }
         if told_media {
             self.plane.ring();
         }
-        if ended && let Some(drained) = self.drained.take() {
-            let _ = drained.send(());
+    }
+}
+
+impl Alarm {
+    fn set(&mut self, deadline: Option<Tick>, now: Tick) {
+        let grain = u64::try_from(GRAIN.as_micros()).unwrap_or(1);
+        let latest = now + LONGEST_SLEEP;
+        let wanted = deadline.map_or(latest, |deadline| Tick(deadline.0.div_ceil(grain) * grain).min(latest));
+        if self.set_for.is_none_or(|set_for| wanted < set_for) {
+            self.sleep.as_mut().reset(Instant::now() + wanted.since(now));
+            self.set_for = Some(wanted);
         }
-        ended
     }
 }

@@ -1,23 +1,41 @@
 //! The queues to the store: bindings in groups, records behind the calls. A database that is locked holds no call; what waits is
 //! bounded, tried again, and told on the page.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pbx_switch::action::SaveKey;
 use pbx_switch::call::CallRecord;
+use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::BindingChange;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use crate::store::{self, Db};
 
 /// What can wait for the store at most, batches and records each.
 pub const WAITING: usize = 20_000;
 
-/// Written in one transaction at most.
+/// Records written in one transaction at most.
 const GROUP: usize = 512;
+
+/// Bindings written in one transaction at most, as long as no more than this have changed.
+const BINDINGS: usize = 2_048;
+
+/// How long a binding that a phone waits for waits for others: the group commit.
+const GATHER: Duration = Duration::from_millis(4);
+
+/// The same for a binding whose time only moved: nobody waits, and its phone may have moved it again by then.
+const GATHER_REFRESHED: Duration = Duration::from_millis(400);
+
+/// How long after a failure the store is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How often, at the end of the house, before what could not be written is lost.
+const LAST_TRIES: usize = 5;
 
 /// How the store does.
 #[derive(Clone, Default)]
@@ -44,7 +62,7 @@ impl StoreHealth {
         self.shared.waiting.load(Ordering::Relaxed)
     }
 
-    /// Records that found no place to wait.
+    /// Records that found no place to wait, or could not be written before the end.
     pub fn lost(&self) -> usize {
         self.shared.lost.load(Ordering::Relaxed)
     }
@@ -70,11 +88,10 @@ impl StoreHealth {
 }
 
 /// A batch of bindings on its way.
-pub struct Batch {
-    /// Whom to tell.
-    pub key: SaveKey,
-    /// What.
-    pub changes: Vec<BindingChange>,
+struct Batch {
+    changes: Vec<BindingChange>,
+    /// Whom to tell, if anybody waits.
+    awaited: Option<SaveKey>,
 }
 
 /// The ends that the event loop holds.
@@ -85,7 +102,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Starts both queues; `events` hears when a batch is on disk. The second part ends when both queues are closed and empty.
+    /// Starts both queues; `events` hears when a batch that is waited for is on disk. The second part ends when both queues are closed
+    /// and empty.
     pub fn start(db: Db, events: mpsc::Sender<Event>, health: StoreHealth) -> (Keeper, impl Future<Output = ()>) {
         let (batches, batch_queue) = mpsc::channel(WAITING);
         let (records, record_queue) = mpsc::channel(WAITING);
@@ -98,9 +116,9 @@ impl Keeper {
         (Keeper { batches, records, health }, ended)
     }
 
-    /// Hands a batch over; gives its key back if there is no place.
-    pub fn save(&self, key: SaveKey, changes: Vec<BindingChange>) -> Option<SaveKey> {
-        self.batches.try_send(Batch { key, changes }).err().map(|_| key)
+    /// Hands a batch over; false if there is no place.
+    pub fn save(&self, key: SaveKey, changes: Vec<BindingChange>, awaited: bool) -> bool {
+        self.batches.try_send(Batch { changes, awaited: awaited.then_some(key) }).is_ok()
     }
 
     /// Hands a record over.
@@ -114,24 +132,80 @@ impl Keeper {
     }
 }
 
+/// What has changed and is not on disk: of each binding the last state.
+#[derive(Default)]
+struct Gathered {
+    changes: BTreeMap<(ExtensionNumber, String), BindingChange>,
+    awaited: Vec<SaveKey>,
+}
+
+impl Gathered {
+    fn add(&mut self, batch: Batch) {
+        for change in batch.changes {
+            let key = match &change {
+                BindingChange::Put(binding) => (binding.aor.clone(), binding.contact.clone()),
+                BindingChange::Remove { aor, contact } => (aor.clone(), contact.clone()),
+            };
+            self.changes.insert(key, change);
+        }
+        self.awaited.extend(batch.awaited);
+    }
+}
+
 async fn keep_bindings(db: Db, mut queue: mpsc::Receiver<Batch>, events: mpsc::Sender<Event>, health: StoreHealth) {
-    let mut group = Vec::with_capacity(GROUP);
-    while queue.recv_many(&mut group, GROUP).await > 0 {
-        let changes: Vec<BindingChange> = group.iter_mut().flat_map(|batch| std::mem::take(&mut batch.changes)).collect();
-        let stored = match store::binding::commit(&db, &changes).await {
+    let (mut gathered, mut tries, mut open) = (Gathered::default(), 0, true);
+    while open || !gathered.changes.is_empty() {
+        if open {
+            open = gather(&mut queue, &mut gathered, tries > 0).await;
+        } else if tries > 0 {
+            tokio::time::sleep(AGAIN).await;
+        }
+        let changes: Vec<BindingChange> = gathered.changes.values().cloned().collect();
+        let written = if changes.is_empty() { Ok(()) } else { store::binding::commit(&db, &changes).await };
+        let stored = written.is_ok();
+        match written {
+            Ok(()) if changes.is_empty() => {}
             Ok(()) => {
                 health.good();
-                true
+                gathered.changes.clear();
+                tries = 0;
             }
+            // What was not written stays, for the next time; whoever waits is told that it is not on disk.
             Err(error) => {
                 health.bad(&error);
-                false
+                tries += 1;
+                if !open && tries > LAST_TRIES {
+                    tracing::error!(lost = gathered.changes.len(), "bindings could not be written before the end");
+                    gathered.changes.clear();
+                } else if gathered.changes.len() > WAITING {
+                    tracing::error!(lost = gathered.changes.len(), "too many bindings wait for the database");
+                    gathered.changes.clear();
+                }
             }
-        };
-        for batch in group.drain(..) {
-            let _ = events.send(Event::Saved { batch: batch.key, stored }).await;
+        }
+        for batch in gathered.awaited.drain(..) {
+            let _ = events.send(Event::Saved { batch, stored }).await;
         }
     }
+}
+
+/// Waits for a batch, then for those that come soon after it; `again` if something is left from before. False when the house is closed.
+async fn gather(queue: &mut mpsc::Receiver<Batch>, gathered: &mut Gathered, again: bool) -> bool {
+    let mut until = again.then(|| Instant::now() + AGAIN);
+    while gathered.changes.len() < BINDINGS || again {
+        let received = match until {
+            None => queue.recv().await,
+            Some(until) => match timeout_at(until, queue.recv()).await {
+                Ok(received) => received,
+                Err(_) => break,
+            },
+        };
+        let Some(batch) = received else { return false };
+        let patience = Instant::now() + if batch.awaited.is_some() { GATHER } else { GATHER_REFRESHED };
+        gathered.add(batch);
+        until = Some(until.map_or(patience, |until| until.min(patience)));
+    }
+    true
 }
 
 async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: StoreHealth) {
@@ -139,17 +213,20 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut tries = 0;
         // Until it is written: a lock passes. At the end of the house a few tries more, and then it is said what was lost.
-        while let Err(error) = store::call_record::insert(&db, &group).await {
+        let written = loop {
+            let Err(error) = store::call_record::insert(&db, &group).await else { break true };
             health.bad(&error);
             tries += 1;
-            if queue.is_closed() && tries > 5 {
-                tracing::error!(lost = group.len(), "call records could not be written before the end");
-                break;
+            if queue.is_closed() && tries > LAST_TRIES {
+                break false;
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        if tries == 0 || !queue.is_closed() {
+            tokio::time::sleep(AGAIN).await;
+        };
+        if written {
             health.good();
+        } else {
+            health.shared.lost.fetch_add(group.len(), Ordering::Relaxed);
+            tracing::error!(lost = group.len(), "call records could not be written before the end");
         }
         health.shared.waiting.fetch_sub(group.len(), Ordering::Relaxed);
         group.clear();

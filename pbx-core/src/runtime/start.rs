@@ -18,12 +18,12 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
-use crate::runtime::event_loop::EventLoop;
+use crate::runtime::event_loop::{Closing, EventLoop};
 use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, StoreHealth, SwitchHandle, now};
 use crate::store::{self, Db, StoreError};
 use crate::transport::admission::Admission;
-use crate::transport::tcp::Tcp;
+use crate::transport::tcp::{Tcp, TcpLimits};
 use crate::transport::udp::Udp;
 
 /// Where everything listens; `listening.json` in the data directory.
@@ -102,12 +102,15 @@ pub struct Running {
 /// Events that wait for the switch.
 const QUEUE: usize = 16_384;
 
+/// Messages of connections that wait for the switch; beyond that connections wait, each for its turn.
+const TOLD: usize = 256;
+
 /// Opens the house.
 pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let Opening { config, db, directory, plan, realm, nonce_key, seed, http } = opening;
     let bindings = store::binding::all(&db).await?;
     let (events, event_queue) = mpsc::channel(QUEUE);
-    let (told, told_queue) = mpsc::channel(QUEUE);
+    let (told, told_queue) = mpsc::channel(TOLD);
     let (drained_tell, drained) = oneshot::channel();
     let board = StatusBoard::default();
     let health = StoreHealth::default();
@@ -134,8 +137,10 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
         };
         runtime.block_on(async move {
             let port = |address, what, variable| move |error| StartError::Port { address, what, variable, error };
+            let idle = Duration::from_secs(u64::from(config.sip.expires_most_s) + 200);
+            let limits = TcpLimits::new(config.sip.connections, idle);
             let bound = Udp::bind(config.sip.udp).map_err(port(config.sip.udp, "SIP/UDP", "PBX_SIP_UDP")).and_then(|udp| {
-                let tcp = Tcp::listen(config.sip.tcp, config.sip.connections, told);
+                let tcp = Tcp::listen(config.sip.tcp, limits, told);
                 Ok((udp, tcp.map_err(port(config.sip.tcp, "SIP/TCP", "PBX_SIP_TCP"))?))
             });
             let (udp, tcp) = match bound {
@@ -173,7 +178,8 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 keeper,
                 board: board_of_loop,
                 drain: Duration::from_secs(config.stop.drain_s),
-                drained: Some(drained_tell),
+                drained: drained_tell,
+                closing: Closing::default(),
             };
             event_loop.run().await;
         });

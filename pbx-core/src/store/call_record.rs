@@ -53,7 +53,8 @@ mod tests {
     async fn records_are_kept_once_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path()).await.unwrap();
-        let records: Vec<CallRecord> = (1..=5).map(|key| record(key, "201", if key % 2 == 0 { "202" } else { "0199001234" })).collect();
+        let records: Vec<CallRecord> =
+            (1..=5).map(|key| record(key, "201", if key % 2 == 0 { "202" } else { "0199001234" })).collect();
         insert(&db, &records[..3]).await.unwrap();
         // As after a batch that failed half way.
         insert(&db, &records).await.unwrap();

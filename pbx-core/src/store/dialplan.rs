@@ -23,7 +23,13 @@ pub struct StoredPlan {
 pub async fn newest(db: &Db) -> Result<Option<StoredPlan>, StoreError> {
     let query = "SELECT revision, plan, author, reason, created_at FROM dialplan ORDER BY revision DESC LIMIT 1";
     let row = sqlx::query(query).fetch_optional(&db.writer).await?;
-    Ok(row.map(|row| StoredPlan { revision: row.get(0), plan: row.get(1), author: row.get(2), reason: row.get(3), created_at: row.get(4) }))
+    Ok(row.map(|row| StoredPlan {
+        revision: row.get(0),
+        plan: row.get(1),
+        author: row.get(2),
+        reason: row.get(3),
+        created_at: row.get(4),
+    }))
 }
 
 /// Adds a revision, which is then live; its number.

@@ -54,15 +54,16 @@ pub async fn insert(db: &Db, extensions: &[StoredExtension]) -> Result<(), Store
 
 /// Changes one; false if there is none of that number.
 pub async fn update(db: &Db, extension: &Extension) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE extension SET name = $2, email = $3, enabled = $4, ha1_md5 = $5, ha1_sha256 = $6 WHERE number = $1")
-        .bind(extension.number.as_str())
-        .bind(&extension.name)
-        .bind(&extension.email)
-        .bind(extension.enabled)
-        .bind(hex(&extension.ha1.md5))
-        .bind(hex(&extension.ha1.sha256))
-        .execute(&db.writer)
-        .await?;
+    let done =
+        sqlx::query("UPDATE extension SET name = $2, email = $3, enabled = $4, ha1_md5 = $5, ha1_sha256 = $6 WHERE number = $1")
+            .bind(extension.number.as_str())
+            .bind(&extension.name)
+            .bind(&extension.email)
+            .bind(extension.enabled)
+            .bind(hex(&extension.ha1.md5))
+            .bind(hex(&extension.ha1.sha256))
+            .execute(&db.writer)
+            .await?;
     Ok(done.rows_affected() > 0)
 }
 

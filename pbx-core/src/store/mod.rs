@@ -131,7 +131,11 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_is_no_database_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("pbx.db"), "a shopping list, and long enough to be read as a header of something else ".repeat(4)).unwrap();
+        std::fs::write(
+            folder.path().join("pbx.db"),
+            "a shopping list, and long enough to be read as a header of something else ".repeat(4),
+        )
+        .unwrap();
         assert!(matches!(Db::open(folder.path()).await, Err(StoreError::Unavailable(_))));
     }
 }

@@ -24,12 +24,14 @@ pub enum Action {
     },
     /// Tell media.
     Media(pbx_media_words::Command),
-    /// Put these on disk, and say [`Saved`](crate::event::Event::Saved).
+    /// Put these on disk.
     Save {
         /// Which batch.
         batch: SaveKey,
         /// In order.
         changes: Vec<BindingChange>,
+        /// Soon, and say [`Saved`](crate::event::Event::Saved): a phone waits for its answer.
+        awaited: bool,
     },
     /// Something that pages show has changed.
     Publish(Published),

@@ -16,7 +16,7 @@ use pbx_sip::stack::{ClientKey, Heard, ServerKey, Stack};
 use pbx_sip::transaction::Timers;
 
 use crate::action::{Action, SaveKey};
-use crate::call::{Beginning, Call, Phone, CallKey, Index, Outcome, Outside, Refusal, Signal};
+use crate::call::{Beginning, Call, CallKey, Index, Outcome, Outside, Phone, Refusal, Signal};
 use crate::dialplan::{CallFacts, Caller, Dialplan, decide};
 use crate::directory::{Directory, Extension, ExtensionNumber};
 use crate::event::Event;
@@ -211,6 +211,11 @@ impl Switch {
         self.stack.len()
     }
 
+    /// Requests of ours without a final answer, for whoever wants to end in peace.
+    pub fn unanswered(&self) -> usize {
+        self.stack.unanswered()
+    }
+
     /// Bugs that ended a call each.
     pub fn faults(&self) -> u64 {
         self.faults
@@ -367,7 +372,7 @@ impl Switch {
             }
             Ok(done) => {
                 if !done.changes.is_empty() {
-                    let batch = self.save(done.changes);
+                    let batch = self.save(done.changes, done.essential);
                     self.publish_registration(&extension);
                     if done.essential {
                         self.waiting_for_disk.insert(batch, (key, message.clone(), extension));
@@ -596,14 +601,14 @@ impl Switch {
                 BindingChange::Remove { aor, .. } => aor.clone(),
             })
             .collect();
-        self.save(changes);
+        self.save(changes, false);
         whose.iter().for_each(|aor| self.publish_registration(aor));
     }
 
-    fn save(&mut self, changes: Vec<BindingChange>) -> SaveKey {
+    fn save(&mut self, changes: Vec<BindingChange>, awaited: bool) -> SaveKey {
         self.next_save += 1;
         let batch = SaveKey(self.next_save);
-        self.actions.push_back(Action::Save { batch, changes });
+        self.actions.push_back(Action::Save { batch, changes, awaited });
         batch
     }
 
@@ -690,7 +695,8 @@ impl Switch {
     }
 
     fn publish_call(&mut self, key: CallKey) {
-        let Some(live) = self.calls.get(&key).filter(|ongoing| !ongoing.call.is_over()).map(|ongoing| LiveCall::of(&ongoing.call)) else {
+        let Some(live) = self.calls.get(&key).filter(|ongoing| !ongoing.call.is_over()).map(|ongoing| LiveCall::of(&ongoing.call))
+        else {
             return;
         };
         self.publish(Change::Call(Box::new(live)));

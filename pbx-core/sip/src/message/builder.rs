@@ -186,11 +186,13 @@ pub fn reason_phrase(status: u16) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        100..200 => "Progress",
-        200..300 => "OK",
-        300..400 => "Redirect",
-        400..500 => "Request Failure",
-        500..600 => "Server Failure",
-        _ => "Failure",
+        other => match other / 100 {
+            1 => "Progress",
+            2 => "OK",
+            3 => "Redirect",
+            4 => "Request Failure",
+            5 => "Server Failure",
+            _ => "Failure",
+        },
     }
 }

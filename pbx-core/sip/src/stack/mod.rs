@@ -232,6 +232,15 @@ impl Stack {
         self.len() == 0
     }
 
+    /// How many of our requests have no final response yet.
+    pub fn unanswered(&self) -> usize {
+        let open = |client: &&ClientSide| match &client.machine {
+            ClientMachine::Invite(machine) => machine.is_open(),
+            ClientMachine::Other(machine) => machine.is_open(),
+        };
+        self.clients.values().filter(open).count()
+    }
+
     /// Everything whose time has come.
     pub fn handle_deadline(&mut self, now: Now) {
         while let Some(wake) = self.deadlines.due(now.tick) {
