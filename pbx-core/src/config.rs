@@ -109,7 +109,7 @@ impl Default for Sip {
             expires_least_s: 30,
             expires_most_s: 7200,
             ring_s: 60,
-            messages_per_second: 500,
+            messages_per_second: 20_000,
             connections: 2000,
             calls: 2000,
             dead_s: 120,

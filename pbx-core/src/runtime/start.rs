@@ -13,6 +13,7 @@ use pbx_switch::directory::Directory;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::Expiry;
 use pbx_switch::switch::{Switch, SwitchConfig};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -108,6 +109,7 @@ const TOLD: usize = 256;
 /// Opens the house.
 pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let Opening { config, db, directory, plan, realm, nonce_key, seed, http } = opening;
+    raise_descriptors();
     let bindings = store::binding::all(&db).await?;
     let (events, event_queue) = mpsc::channel(QUEUE);
     let (told, told_queue) = mpsc::channel(TOLD);
@@ -128,6 +130,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let (ready_tell, ready) = oneshot::channel();
     let board_of_loop = board.clone();
     std::thread::Builder::new().name("switch".to_owned()).spawn(move || {
+        let _ends = EndsWithTheSwitch;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -205,6 +208,29 @@ impl Running {
         let _ = self.drained.await;
         self.kept.await;
         self.db.close().await;
+    }
+}
+
+/// A house whose switch is gone is silent and looks open. The switch catches its own faults; if one gets past it, the process ends, so
+/// that whoever watches over it starts it anew: bindings and records are on disk.
+struct EndsWithTheSwitch;
+
+impl Drop for EndsWithTheSwitch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the switch has stopped by a fault; the process ends");
+            std::process::exit(70);
+        }
+    }
+}
+
+/// Two descriptors for each leg and one for each connection are more than a shell allows at first; as many as the system allows.
+fn raise_descriptors() {
+    let limits = getrlimit(Resource::Nofile);
+    if limits.current < limits.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, maximum: limits.maximum })
+    {
+        tracing::warn!(%error, "the limit of open descriptors could not be raised");
     }
 }
 

@@ -44,9 +44,9 @@ impl Framer {
         self.octets.extend_from_slice(octets);
     }
 
-    /// True if nothing is left over from what was read.
-    pub fn is_empty(&self) -> bool {
-        self.octets.is_empty()
+    /// True if no part of a message is left over from what was read; half a keep-alive is none.
+    pub fn is_idle(&self) -> bool {
+        matches!(&self.octets[..], b"" | b"\r" | b"\r\n" | b"\r\n\r")
     }
 
     /// The next message or keep-alive, if it is whole.
