@@ -9,9 +9,9 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { RouterProvider } from 'react-router';
 import { queryClient } from './api/query_client';
-import { router } from './shell/router';
 import { startLanguage } from './shell/language';
 import { colorSchemes } from './shell/preferences';
+import { router } from './shell/router';
 import { theme } from './shell/theme';
 
 const root = document.getElementById('root');
@@ -20,7 +20,13 @@ await startLanguage();
 createRoot(root).render(
   <StrictMode>
     {/* Variables and classes come from style sheets alone: no style element is ever written into the page. */}
-    <MantineProvider theme={theme} colorSchemeManager={colorSchemes} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
+    <MantineProvider
+      theme={theme}
+      colorSchemeManager={colorSchemes}
+      defaultColorScheme="auto"
+      withCssVariables={false}
+      withGlobalClasses={false}
+    >
       <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />
       </QueryClientProvider>

@@ -85,7 +85,8 @@ export class StandIn {
     if (noun === 'setup' && method === 'GET') return json({ needed: this.needed });
     const session = { name: 'camille', role: 'admin', csrf: 'word' };
     if ((noun === 'setup' || noun === 'session') && method === 'POST') {
-      if (noun === 'session' && JSON.parse(body).password !== 'une longue phrase') return problem(401, 'wrong_password');
+      if (noun === 'session' && JSON.parse(body).password !== 'une longue phrase')
+        return problem(401, 'wrong_password');
       this.signedIn = true;
       return json(session);
     }
@@ -102,7 +103,11 @@ export class StandIn {
       case 'GET extensions':
         return json({ items: this.extensions, next: null });
       case 'POST extensions': {
-        if (name === 'import') return problem(422, 'csv', [{ line: 2, code: 'extension_taken' }, { line: 3, code: 'number_emergency' }]);
+        if (name === 'import')
+          return problem(422, 'csv', [
+            { line: 2, code: 'extension_taken' },
+            { line: 3, code: 'number_emergency' },
+          ]);
         const found = this.extensions.find(({ number }) => number === (name ?? JSON.parse(body).number));
         const secret = { secret: 'kfm7vq2xw9rtbh4ncd3e', server: '0.0.0.0:5060' };
         if (more === 'secret' && found) return json({ ...found, ...secret });
@@ -142,7 +147,10 @@ export class StandIn {
     const wanted = extname(pathname) === '' ? 'index.html' : normalize(pathname);
     try {
       const content = await readFile(join(dist, wanted));
-      response.writeHead(200, { 'content-type': TYPES[extname(wanted)] ?? 'application/octet-stream', 'content-security-policy': POLICY });
+      response.writeHead(200, {
+        'content-type': TYPES[extname(wanted)] ?? 'application/octet-stream',
+        'content-security-policy': POLICY,
+      });
       response.end(content);
     } catch {
       response.writeHead(404).end();
@@ -150,14 +158,32 @@ export class StandIn {
   }
 }
 
-export function extension(number: string, name: string, more: Partial<Schemas['Extension']> = {}): Schemas['Extension'] {
-  return { number, name, site: 'main', enabled: true, registered: false, devices: [], created_at: '2026-11-20T10:00:00Z', email: null, ...more };
+export function extension(
+  number: string,
+  name: string,
+  more: Partial<Schemas['Extension']> = {},
+): Schemas['Extension'] {
+  return {
+    number,
+    name,
+    site: 'main',
+    enabled: true,
+    registered: false,
+    devices: [],
+    created_at: '2026-11-20T10:00:00Z',
+    email: null,
+    ...more,
+  };
 }
 
 export function registration(number: string, userAgent: string, address: string): Registration {
   const contact = `sip:${number}@${address}`;
   const expires_at = new Date(Date.now() + 3_000_000).toISOString();
-  return { extension: number, registered: true, devices: [{ contact, user_agent: userAgent, address, transport: 'UDP', expires_at }] };
+  return {
+    extension: number,
+    registered: true,
+    devices: [{ contact, user_agent: userAgent, address, transport: 'UDP', expires_at }],
+  };
 }
 
 function message(event: string, sequence: number, told: unknown): string {

@@ -24,15 +24,49 @@ export function furnish(house: StandIn): void {
     registration('210', 'Gigaset N670 IP PRO', '[2001:db8::24]:5060'),
   ];
   house.calls = [
-    { id: '41', caller: '+33639981234', caller_name: '', dialled: '201', callee: '201', state: 'talking', started_at: ago(197), answered_at: ago(185) },
-    { id: '42', caller: '204', caller_name: 'Bar', dialled: '202', callee: '202', state: 'ringing', started_at: ago(6), answered_at: null },
-    { id: '43', caller: '', caller_name: '', dialled: '210', callee: '210', state: 'held', started_at: ago(4000), answered_at: ago(3990) },
+    {
+      id: '41',
+      caller: '+33639981234',
+      caller_name: '',
+      dialled: '201',
+      callee: '201',
+      state: 'talking',
+      started_at: ago(197),
+      answered_at: ago(185),
+    },
+    {
+      id: '42',
+      caller: '204',
+      caller_name: 'Bar',
+      dialled: '202',
+      callee: '202',
+      state: 'ringing',
+      started_at: ago(6),
+      answered_at: null,
+    },
+    {
+      id: '43',
+      caller: '',
+      caller_name: '',
+      dialled: '210',
+      callee: '210',
+      state: 'held',
+      started_at: ago(4000),
+      answered_at: ago(3990),
+    },
   ];
   house.records = records();
 }
 
 function records(): Schemas['CallRecord'][] {
-  const leg = (party: string, user_agent: string, invited: number, answered: number | null, ended: number, end: string): Schemas['Leg'] => ({
+  const leg = (
+    party: string,
+    user_agent: string,
+    invited: number,
+    answered: number | null,
+    ended: number,
+    end: string,
+  ): Schemas['Leg'] => ({
     party,
     user_agent,
     invited_at: ago(invited),

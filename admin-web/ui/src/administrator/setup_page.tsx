@@ -3,7 +3,7 @@ import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { Problem } from '../api/problem';
-import { fieldErrors } from '../shell/field_errors';
+import { fieldErrors, notOfFields } from '../shell/field_errors';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
 import { passwordStrength, SHORTEST_PASSWORD } from './password_strength';
@@ -20,7 +20,10 @@ export function Component() {
   const form = useForm({
     initialValues: { name: '', password: '', again: '' },
     validate: {
-      password: (value) => (passwordStrength(value) === 'too_short' ? t('administrator.password_too_short', { count: SHORTEST_PASSWORD }) : null),
+      password: (value) =>
+        passwordStrength(value) === 'too_short'
+          ? t('administrator.password_too_short', { count: SHORTEST_PASSWORD })
+          : null,
       again: (value, { password }) => (value === password ? null : t('administrator.password_differs')),
     },
   });
@@ -62,7 +65,9 @@ export function Component() {
             label={t('administrator.password')}
             description={
               <span aria-live="polite">
-                {password === '' ? t('administrator.password_hint', { count: SHORTEST_PASSWORD }) : t(`administrator.strength_${passwordStrength(password)}`)}
+                {password === ''
+                  ? t('administrator.password_hint', { count: SHORTEST_PASSWORD })
+                  : t(`administrator.strength_${passwordStrength(password)}`)}
               </span>
             }
             autoComplete="new-password"
@@ -81,7 +86,7 @@ export function Component() {
             data-testid="administrator-password-again"
             {...form.getInputProps('again')}
           />
-          <ProblemAlert reason={setUp.error} />
+          <ProblemAlert reason={notOfFields(setUp.error, Object.keys(form.values))} />
           <Button type="submit" loading={setUp.isPending} data-testid="administrator-create">
             {t('administrator.create')}
           </Button>

@@ -16,6 +16,8 @@ export const client = createClient<paths>({ baseUrl: globalThis.location?.origin
 
 client.use({
   onRequest({ request }) {
+    // The language chosen here, which need not be the browser's: some sentences come from the server.
+    request.headers.set('accept-language', document.documentElement.lang);
     if (request.method !== 'GET' && request.method !== 'HEAD') request.headers.set('x-csrf-token', csrfToken);
     return request;
   },

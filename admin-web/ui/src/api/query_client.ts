@@ -8,7 +8,8 @@ export const queryClient: QueryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
-      retry: (failures, reason) => failures < 2 && reason instanceof Problem && (reason.status === 0 || reason.status >= 500),
+      retry: (failures, reason) =>
+        failures < 2 && reason instanceof Problem && (reason.status === 0 || reason.status >= 500),
     },
   },
 });

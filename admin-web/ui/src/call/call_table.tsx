@@ -1,20 +1,21 @@
-import { Button, Paper, Table } from '@mantine/core';
+import { Button, Paper, Table, Tooltip } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useSession } from '../administrator/session';
 import { ask, client } from '../api/client';
+import { formatNumber } from '../format/number';
 import { formatDuration, secondsBetween } from '../format/time';
 import { useLiveConnectionState, useLiveKnown, useServerNow } from '../live/live';
 import type { Call } from '../live/state';
 import { Confirm } from '../shell/confirm';
 import { IconHangUp } from '../shell/icons';
 import { notice } from '../shell/notice';
-import { useWords } from '../shell/words';
+import { useWords, type Words } from '../shell/words';
 import styles from './call.module.css';
 import { Party } from './party';
 
 /** Calls in progress as the switchboard tells them; nothing here is guessed. */
-export function CallTable({ calls }: { calls: Call[] }) {
+export function CallTable({ calls, compact = false }: { calls: Call[]; compact?: boolean }) {
   const { t } = useWords();
   const known = useLiveKnown();
   const [ending, setEnding] = useState<Call | null>(null);
@@ -59,16 +60,18 @@ export function CallTable({ calls }: { calls: Call[] }) {
                   </Table.Td>
                   {admin && (
                     <Table.Td className={styles.action}>
-                      <Button
-                        variant="default"
-                        size="xs"
-                        leftSection={<IconHangUp size={18} />}
-                        disabled={lost}
-                        aria-label={t('call.hang_up_title', { caller: call.caller_name || call.caller, callee: call.callee || call.dialled })}
-                        onClick={() => setEnding(call)}
-                      >
-                        {t('call.hang_up')}
-                      </Button>
+                      <Tooltip label={t('call.hang_up')} disabled={!compact}>
+                        <Button
+                          variant="default"
+                          size={compact ? 'compact-sm' : 'xs'}
+                          disabled={lost}
+                          aria-label={hangUpLabel(t, call)}
+                          onClick={() => setEnding(call)}
+                        >
+                          <IconHangUp size={18} />
+                          {!compact && <span className={styles.verb}>{t('call.hang_up')}</span>}
+                        </Button>
+                      </Tooltip>
                     </Table.Td>
                   )}
                 </Table.Tr>
@@ -77,7 +80,9 @@ export function CallTable({ calls }: { calls: Call[] }) {
           </Table>
         )}
       </Paper>
-      {ending && <HangUp call={ending} over={!calls.some(({ id }) => id === ending.id)} onClose={() => setEnding(null)} />}
+      {ending && (
+        <HangUp call={ending} over={!calls.some(({ id }) => id === ending.id)} onClose={() => setEnding(null)} />
+      )}
     </>
   );
 }
@@ -94,7 +99,7 @@ function HangUp({ call, over, onClose }: { call: Call; over: boolean; onClose: (
   return (
     <Confirm
       opened={!over}
-      title={t('call.hang_up_title', { caller: call.caller_name || call.caller, callee: call.callee || call.dialled })}
+      title={t('call.hang_up_title', partiesOf(t, call))}
       action={t('call.hang_up')}
       pending={hangUp.isPending}
       reason={hangUp.error}
@@ -105,6 +110,18 @@ function HangUp({ call, over, onClose }: { call: Call; over: boolean; onClose: (
       {t('call.hang_up_effect')}
     </Confirm>
   );
+}
+
+/** Names the call, so that several such buttons can be told apart without seeing their rows. */
+function hangUpLabel(t: Words['t'], call: Call): string {
+  return t('call.hang_up_call', partiesOf(t, call));
+}
+
+function partiesOf(t: Words['t'], call: Call): { caller: string; callee: string } {
+  return {
+    caller: call.caller_name || formatNumber(call.caller) || t('call.hidden'),
+    callee: formatNumber(call.callee || call.dialled),
+  };
 }
 
 function Ticking({ since }: { since: string }) {

@@ -8,9 +8,9 @@ import { IconSearch } from '../shell/icons';
 import { Page } from '../shell/page';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
+import styles from './call_record.module.css';
 import { useCallRecords } from './call_records';
 import { Outcome } from './outcome';
-import styles from './call_record.module.css';
 
 export function Component() {
   const { t, moment } = useWords();
@@ -53,7 +53,11 @@ export function Component() {
               {records.map((record) => (
                 <Table.Tr key={record.id} className={styles.row} onClick={() => navigate(`/call-records/${record.id}`)}>
                   <Table.Td>
-                    <Link to={`/call-records/${record.id}`} className={styles.when} onClick={(event) => event.stopPropagation()}>
+                    <Link
+                      to={`/call-records/${record.id}`}
+                      className={styles.when}
+                      onClick={(event) => event.stopPropagation()}
+                    >
                       {moment(record.started_at)}
                     </Link>
                   </Table.Td>
@@ -67,7 +71,11 @@ export function Component() {
                     <Outcome code={record.outcome} />
                   </Table.Td>
                   <Table.Td className={styles.duration}>
-                    {record.answered_at && <span className="numeric">{formatDuration(secondsBetween(record.answered_at, record.ended_at))}</span>}
+                    {record.answered_at && (
+                      <span className="numeric">
+                        {formatDuration(secondsBetween(record.answered_at, record.ended_at))}
+                      </span>
+                    )}
                   </Table.Td>
                 </Table.Tr>
               ))}

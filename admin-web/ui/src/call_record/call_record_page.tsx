@@ -6,17 +6,19 @@ import { IconArrow, IconBack } from '../shell/icons';
 import { Page } from '../shell/page';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
+import styles from './call_record.module.css';
 import { type CallRecord, type Leg, useCallRecord } from './call_records';
 import { Outcome } from './outcome';
-import { stepKind, stepSentence } from './step';
-import styles from './call_record.module.css';
+import { saysOutcome, stepKind, stepSentence } from './step';
 
 export function Component() {
-  const { t } = useWords();
+  const { t, moment } = useWords();
   const { id = '' } = useParams();
   const record = useCallRecord(id);
   return (
-    <Page title={t('call_record.title')}>
+    <Page
+      title={record.data ? t('call_record.of', { moment: moment(record.data.started_at) }) : t('call_record.title')}
+    >
       <Link to="/call-records" className={styles.back}>
         <IconBack size={18} /> {t('nav.call_records')}
       </Link>
@@ -43,7 +45,9 @@ function Detail({ record }: { record: CallRecord }) {
           </Fact>
           <Fact label={t('call_record.started')}>{fullMoment(record.started_at)}</Fact>
           <Fact label={t('call_record.rang')}>
-            <span className="numeric">{formatDuration(secondsBetween(record.started_at, record.answered_at ?? record.ended_at))}</span>
+            <span className="numeric">
+              {formatDuration(secondsBetween(record.started_at, record.answered_at ?? record.ended_at))}
+            </span>
           </Fact>
           {record.answered_at && (
             <Fact label={t('call_record.talked')}>
@@ -98,10 +102,12 @@ function Way({ record }: { record: CallRecord }) {
             {stepSentence(words, step)}
           </li>
         ))}
-        <li data-kind="end">
-          <span className={styles.mark} aria-hidden="true" />
-          {words.t('call_record.ended', { outcome: words.coded('outcome', record.outcome) })}
-        </li>
+        {!saysOutcome(record.trace.at(-1), record.outcome) && (
+          <li data-kind="end">
+            <span className={styles.mark} aria-hidden="true" />
+            {words.t('call_record.ended', { outcome: words.coded('outcome', record.outcome) })}
+          </li>
+        )}
       </ol>
     </Paper>
   );
@@ -124,12 +130,22 @@ function Phone({ leg, record }: { leg: Leg; record: CallRecord }) {
       </div>
       <div className={styles.span} aria-hidden="true">
         <span className={styles.ringing} style={{ left: `${from}%`, width: `${Math.max(answered - from, 0.6)}%` }} />
-        {leg.answered_at && <span className={styles.talking} style={{ left: `${answered}%`, width: `${Math.max(until - answered, 0.6)}%` }} />}
+        {leg.answered_at && (
+          <span
+            className={styles.talking}
+            style={{ left: `${answered}%`, width: `${Math.max(until - answered, 0.6)}%` }}
+          />
+        )}
       </div>
       <div className={styles.end}>
         {coded('outcome', leg.end)}
         {talked && <span className="numeric"> · {talked}</span>}
-        <span className={styles.spoken}> {t('call_record.rang_for', { duration: formatDuration(secondsBetween(leg.invited_at, leg.answered_at ?? leg.ended_at)) })}</span>
+        <span className={styles.spoken}>
+          {' '}
+          {t('call_record.rang_for', {
+            duration: formatDuration(secondsBetween(leg.invited_at, leg.answered_at ?? leg.ended_at)),
+          })}
+        </span>
       </div>
     </div>
   );

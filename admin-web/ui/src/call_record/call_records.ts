@@ -15,7 +15,9 @@ export function useCallRecords(q: string) {
     queryFn: ({ pageParam }) =>
       ask(
         client.GET('/api/v1/call_records', {
-          params: { query: { limit: PAGE, ...(q === '' ? {} : { q }), ...(pageParam === null ? {} : { before: pageParam }) } },
+          params: {
+            query: { limit: PAGE, ...(q === '' ? {} : { q }), ...(pageParam === null ? {} : { before: pageParam }) },
+          },
         }),
       ),
     getNextPageParam: ({ next }) => next ?? null,

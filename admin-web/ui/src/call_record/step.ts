@@ -12,7 +12,16 @@ export function stepSentence(words: Words, { code, params }: Step): string {
 /** Whether the step settled something, was passed over, or came later. */
 export function stepKind(code: string): 'passed' | 'settled' | 'later' {
   if (code === 'turned') return 'later';
-  const passed = ['no_extension', 'extension_disabled', 'rule_number', 'rule_caller', 'rule_day', 'rule_hours', 'rule_dates', 'no_rule'];
+  const passed = [
+    'no_extension',
+    'extension_disabled',
+    'rule_number',
+    'rule_caller',
+    'rule_day',
+    'rule_hours',
+    'rule_dates',
+    'no_rule',
+  ];
   return passed.includes(code) ? 'passed' : 'settled';
 }
 
@@ -26,11 +35,16 @@ function paramText({ coded, language }: Words, name: string, value: string): str
       return coded('outcome', value);
     case 'day':
     case 'days':
-      return value.replace(/\b(mon|tue|wed|thu|fri|sat|sun)\b/g, (day) => coded('day', day)).replaceAll(',', ', ').replaceAll('-', ' – ');
+      return value
+        .replace(/\b(mon|tue|wed|thu|fri|sat|sun)\b/g, (day) => coded('day', day))
+        .replaceAll(',', ', ')
+        .replaceAll('-', ' – ');
     case 'time':
     case 'hours':
       return value
-        .replace(/(\d\d):(\d\d)/g, (_, hours, minutes) => formatHour(new Date(2000, 0, 1, Number(hours), Number(minutes)), language))
+        .replace(/(\d\d):(\d\d)/g, (_, hours, minutes) =>
+          formatHour(new Date(2000, 0, 1, Number(hours), Number(minutes)), language),
+        )
         .replaceAll('-', ' – ');
     case 'date':
     case 'dates':
@@ -38,4 +52,9 @@ function paramText({ coded, language }: Words, name: string, value: string): str
     default:
       return value;
   }
+}
+
+/** Whether the step already tells how the call came out. */
+export function saysOutcome(step: Step | undefined, outcome: string): boolean {
+  return step?.params.why === outcome || step?.params.reason === outcome;
 }

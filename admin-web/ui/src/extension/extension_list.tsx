@@ -6,10 +6,10 @@ import { IconPlus, IconSearch, IconUpload } from '../shell/icons';
 import { Page } from '../shell/page';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
+import styles from './extension_list.module.css';
 import { ExtensionState } from './extension_state';
 import { type Extension, useExtensions } from './extensions';
 import { matching } from './search';
-import styles from './extension_list.module.css';
 
 /** Rows drawn at first; a house of thousands shows more on demand. */
 const FIRST_ROWS = 300;
@@ -31,7 +31,12 @@ export function Component() {
           <Button component={Link} to="/extensions/import" variant="default" leftSection={<IconUpload size={18} />}>
             {t('extension.import')}
           </Button>
-          <Button component={Link} to="/extensions/new" leftSection={<IconPlus size={18} />} data-testid="extension-new">
+          <Button
+            component={Link}
+            to="/extensions/new"
+            leftSection={<IconPlus size={18} />}
+            data-testid="extension-new"
+          >
             {t('extension.new')}
           </Button>
         </>
@@ -48,7 +53,8 @@ export function Component() {
           onChange={(event) => setWanted(event.currentTarget.value)}
         />
         <span className={styles.count} role="status">
-          {extensions.data && (sought === '' ? t('extension.count', { count: total }) : t('extension.found', { count: found.length }))}
+          {extensions.data &&
+            (sought === '' ? t('extension.count', { count: total }) : t('extension.found', { count: found.length }))}
         </span>
       </div>
       <ProblemAlert reason={extensions.error} />

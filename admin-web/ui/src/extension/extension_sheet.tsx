@@ -5,15 +5,15 @@ import { useNavigate, useParams } from 'react-router';
 import { Problem } from '../api/problem';
 import { usePresence } from '../live/live';
 import { Confirm } from '../shell/confirm';
-import { fieldErrors } from '../shell/field_errors';
+import { fieldErrors, notOfFields } from '../shell/field_errors';
 import { IconDelete, IconKey } from '../shell/icons';
 import { notice } from '../shell/notice';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
+import styles from './extension_sheet.module.css';
 import { ExtensionState } from './extension_state';
 import { type Extension, useChangeExtension, useDeleteExtension, useExtensions, useNewSecret } from './extensions';
 import { PhoneSettings } from './phone_settings';
-import styles from './extension_sheet.module.css';
 
 export function Component() {
   const { t } = useWords();
@@ -52,7 +52,9 @@ function Edit({ extension }: { extension: Extension }) {
   const words = useWords();
   const { t } = words;
   const change = useChangeExtension(extension.number);
-  const form = useForm({ initialValues: { name: extension.name, email: extension.email ?? '', enabled: extension.enabled } });
+  const form = useForm({
+    initialValues: { name: extension.name, email: extension.email ?? '', enabled: extension.enabled },
+  });
   return (
     <form
       onSubmit={form.onSubmit((values) =>
@@ -66,15 +68,27 @@ function Edit({ extension }: { extension: Extension }) {
       )}
     >
       <Stack gap="sm">
-        <TextInput label={t('extension.name')} required withAsterisk={false} maxLength={80} autoComplete="off" data-autofocus {...form.getInputProps('name')} />
-        <TextInput label={t('extension.email_optional')} type="email" autoComplete="off" {...form.getInputProps('email')} />
+        <TextInput
+          label={t('extension.name')}
+          required
+          withAsterisk={false}
+          maxLength={80}
+          autoComplete="off"
+          {...form.getInputProps('name')}
+        />
+        <TextInput
+          label={t('extension.email_optional')}
+          type="email"
+          autoComplete="off"
+          {...form.getInputProps('email')}
+        />
         <Switch
           label={t('extension.enabled')}
           description={t('extension.enabled_hint')}
           withThumbIndicator={false}
           {...form.getInputProps('enabled', { type: 'checkbox' })}
         />
-        <ProblemAlert reason={change.error} />
+        <ProblemAlert reason={notOfFields(change.error, Object.keys(form.values))} />
         <Group justify="flex-end">
           <Button type="submit" disabled={!form.isDirty()} loading={change.isPending}>
             {t('shell.save')}
@@ -122,10 +136,21 @@ function Dangerous({ extension, onClose }: { extension: Extension; onClose: () =
   const remove = useDeleteExtension(number);
   return (
     <Group gap="xs" className={styles.dangerous}>
-      <Button variant="default" leftSection={<IconKey size={18} />} onClick={secretQuestion.open} data-testid="extension-new-secret">
+      <Button
+        variant="default"
+        leftSection={<IconKey size={18} />}
+        onClick={secretQuestion.open}
+        data-testid="extension-new-secret"
+      >
         {t('extension.new_secret')}
       </Button>
-      <Button variant="default" leftSection={<IconDelete size={18} />} className={styles.delete ?? ''} onClick={deleteQuestion.open} data-testid="extension-delete">
+      <Button
+        variant="default"
+        leftSection={<IconDelete size={18} />}
+        className={styles.delete ?? ''}
+        onClick={deleteQuestion.open}
+        data-testid="extension-delete"
+      >
         {t('extension.delete')}
       </Button>
       <Confirm

@@ -11,7 +11,12 @@ export function ExtensionState({ number, enabled }: { number: string; enabled: b
   const registered = presence.registrations.has(number);
   const state = stateOf();
   return (
-    <span className={styles.state} data-state={state} data-testid={`extension-state-${number}`} data-registered={registered}>
+    <span
+      className={styles.state}
+      data-state={state}
+      data-testid={`extension-state-${number}`}
+      data-registered={registered}
+    >
       <span className={styles.dot} aria-hidden="true" />
       {t(`extension.state_${state}`)}
     </span>

@@ -29,7 +29,8 @@ export function useCreateExtension() {
 export function useChangeExtension(number: string) {
   const changed = useChanged();
   return useMutation({
-    mutationFn: (body: Schemas['ExtensionChange']) => ask(client.PATCH('/api/v1/extensions/{number}', { params: { path: { number } }, body })),
+    mutationFn: (body: Schemas['ExtensionChange']) =>
+      ask(client.PATCH('/api/v1/extensions/{number}', { params: { path: { number } }, body })),
     onSuccess: changed,
   });
 }

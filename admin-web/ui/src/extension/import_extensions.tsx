@@ -14,7 +14,7 @@ const COLUMNS = 'number,name,secret,email';
 
 /** A list, from a file or pasted: all of it or nothing. */
 export function Component() {
-  const { t, coded } = useWords();
+  const { t } = useWords();
   const navigate = useNavigate();
   const [csv, setCsv] = useState('');
   const upload = useImportExtensions();
@@ -47,9 +47,15 @@ export function Component() {
       </Modal>
     );
   }
-  const rows = upload.error instanceof Problem ? upload.error.fields : [];
+  const rows = upload.error instanceof Problem ? upload.error.lines : [];
   return (
-    <Modal opened onClose={close} title={t('extension.import_title')} size="lg" closeButtonProps={{ 'aria-label': t('shell.close') }}>
+    <Modal
+      opened
+      onClose={close}
+      title={t('extension.import_title')}
+      size="lg"
+      closeButtonProps={{ 'aria-label': t('shell.close') }}
+    >
       <Stack gap="sm">
         <p className={styles.intro}>
           {t('extension.import_hint')} <Code>{COLUMNS}</Code>
@@ -68,9 +74,8 @@ export function Component() {
         {rows.length > 0 && (
           <ul className={styles.rows}>
             {rows.slice(0, MOST_ROWS).map((row) => (
-              <li key={`${row.line}-${row.field}-${row.code}`}>
-                {row.line === undefined ? '' : `${t('extension.import_line', { line: row.line })} `}
-                {coded('problem', row.code)}
+              <li key={row.line}>
+                {t('extension.import_line', { line: row.line })} {row.message}
               </li>
             ))}
             {rows.length > MOST_ROWS && <li>{t('home.more', { count: rows.length - MOST_ROWS })}</li>}

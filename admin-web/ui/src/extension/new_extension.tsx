@@ -2,7 +2,7 @@ import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useNavigate } from 'react-router';
 import { Problem } from '../api/problem';
-import { fieldErrors } from '../shell/field_errors';
+import { fieldErrors, notOfFields } from '../shell/field_errors';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
 import { useCreateExtension, useExtensions } from './extensions';
@@ -38,7 +38,6 @@ export function Component() {
       </Modal>
     );
   }
-  const elsewhere = create.error instanceof Problem && create.error.fields.length > 0 ? null : create.error;
   return (
     <Modal opened onClose={close} title={t('extension.new')} closeButtonProps={{ 'aria-label': t('shell.close') }}>
       <form
@@ -52,7 +51,9 @@ export function Component() {
         <Stack gap="sm">
           <TextInput
             label={t('extension.number')}
-            description={t('extension.number_hint', { example: nextNumber(extensions?.map(({ number }) => number) ?? []) })}
+            description={t('extension.number_hint', {
+              example: nextNumber(extensions?.map(({ number }) => number) ?? []),
+            })}
             inputMode="numeric"
             autoComplete="off"
             required
@@ -78,7 +79,7 @@ export function Component() {
             data-testid="extension-email"
             {...form.getInputProps('email')}
           />
-          <ProblemAlert reason={elsewhere} />
+          <ProblemAlert reason={notOfFields(create.error, Object.keys(form.values))} />
           <Group justify="flex-end" gap="xs" mt="xs">
             <Button variant="default" onClick={close}>
               {t('shell.cancel')}

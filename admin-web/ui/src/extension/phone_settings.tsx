@@ -2,8 +2,8 @@ import { Alert } from '@mantine/core';
 import { Copy } from '../shell/copy';
 import { useWords } from '../shell/words';
 import type { ExtensionWithSecret } from './extensions';
-import { serverForPhones } from './server_for_phones';
 import styles from './phone_settings.module.css';
+import { serverForPhones } from './server_for_phones';
 
 /** What is typed into a telephone. The secret is never shown again. */
 export function PhoneSettings({ created }: { created: ExtensionWithSecret }) {
@@ -27,11 +27,20 @@ export function PhoneSettings({ created }: { created: ExtensionWithSecret }) {
           </output>
           <Copy text={created.secret} label={t('extension.copy_secret')} />
         </dd>
-        <dt>{t('extension.server')}</dt>
+        <dt>{t(created.domain === '' ? 'extension.server_or_domain' : 'extension.server')}</dt>
         <dd>
           <span className={styles.value}>{server}</span>
           <Copy text={server} label={t('extension.copy_server')} />
         </dd>
+        {created.domain !== '' && created.domain !== server && (
+          <>
+            <dt>{t('extension.domain')}</dt>
+            <dd>
+              <span className={styles.value}>{created.domain}</span>
+              <Copy text={created.domain} label={t('extension.copy_domain')} />
+            </dd>
+          </>
+        )}
         <dt>{t('extension.transport')}</dt>
         <dd>UDP {t('extension.or')} TCP</dd>
       </dl>

@@ -11,5 +11,8 @@ export function matching<E extends Pick<Extension, 'number' | 'name' | 'email'>>
 }
 
 function plain(text: string): string {
-  return text.normalize('NFD').replace(/\p{Mark}/gu, '').toLowerCase();
+  return text
+    .normalize('NFD')
+    .replace(/\p{Mark}/gu, '')
+    .toLowerCase();
 }

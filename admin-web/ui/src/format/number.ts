@@ -1,7 +1,7 @@
 /** Telephone numbers as people in France read them. Never changes what is sent, only what is shown. */
 
-/** A space that neither breaks nor is as wide as a word's. */
-const THIN = '\u202f';
+/** A space that does not break; a narrow one could not be told from none between these digits. */
+const SPACE = '\u00a0';
 
 /** Overseas departments' and territories' country codes; their numbers are dialled like any other French one, with a 0. */
 const OVERSEAS = ['262', '508', '590', '594', '596'];
@@ -10,8 +10,9 @@ const OVERSEAS = ['262', '508', '590', '594', '596'];
 export function formatNumber(number: string): string {
   const national = toNational(number);
   if (/^0\d{9}$/.test(national)) return inPairs(national);
-  if (/^\+\d{8,15}$/.test(number)) return number.replace(/^\+(\d{1,3}?)(\d{3})(\d{3})(\d+)$/, ['+$1$2', '$3', '$4'].join(THIN));
-  if (/^118\d{3}$/.test(number) || /^116\d{3}$/.test(number)) return `${number.slice(0, 3)}${THIN}${number.slice(3)}`;
+  if (/^\+\d{8,15}$/.test(number))
+    return number.replace(/^\+(\d{1,3}?)(\d{3})(\d{3})(\d+)$/, ['+$1$2', '$3', '$4'].join(SPACE));
+  if (/^118\d{3}$/.test(number) || /^116\d{3}$/.test(number)) return `${number.slice(0, 3)}${SPACE}${number.slice(3)}`;
   return number;
 }
 
@@ -24,5 +25,5 @@ function toNational(number: string): string {
 }
 
 function inPairs(digits: string): string {
-  return digits.replace(/(\d\d)(?=\d)/g, `$1${THIN}`);
+  return digits.replace(/(\d\d)(?=\d)/g, `$1${SPACE}`);
 }

@@ -2,13 +2,14 @@
 
 export type Language = 'fr' | 'en';
 
-const THIN = '\u202f';
+/** A space that does not break. */
+const SPACE = '\u00a0';
 
 /** `20 h 30`, `20:30`. */
 export function formatHour(moment: Date, language: Language): string {
   const hours = moment.getHours();
   const minutes = String(moment.getMinutes()).padStart(2, '0');
-  return language === 'fr' ? `${hours}${THIN}h${THIN}${minutes}` : `${String(hours).padStart(2, '0')}:${minutes}`;
+  return language === 'fr' ? `${hours}${SPACE}h${SPACE}${minutes}` : `${String(hours).padStart(2, '0')}:${minutes}`;
 }
 
 /** Day and hour; the day is left out if it is today's, the year if it is this year's. */
@@ -27,15 +28,21 @@ export function formatFullMoment(iso: string, language: Language): string {
   if (Number.isNaN(moment.getTime())) return iso;
   const seconds = String(moment.getSeconds()).padStart(2, '0');
   const hour = formatHour(moment, language);
-  const withSeconds = language === 'fr' ? `${hour} min ${seconds} s`.replaceAll(' ', THIN) : `${hour}:${seconds}`;
-  return language === 'fr' ? `${formatDay(moment, language, true)} ${withSeconds}` : `${formatDay(moment, language, true)}, ${withSeconds}`;
+  const withSeconds = language === 'fr' ? `${hour} min ${seconds} s`.replaceAll(' ', SPACE) : `${hour}:${seconds}`;
+  return language === 'fr'
+    ? `${formatDay(moment, language, true)} ${withSeconds}`
+    : `${formatDay(moment, language, true)}, ${withSeconds}`;
 }
 
 function formatDay(moment: Date, language: Language, withYear: boolean): string {
   const locale = language === 'fr' ? 'fr-FR' : 'en-GB';
   const weekday = moment.toLocaleDateString(locale, { weekday: 'short' });
-  const rest = moment.toLocaleDateString(locale, { day: 'numeric', month: 'short', ...(withYear ? { year: 'numeric' } : {}) });
-  return `${weekday} ${rest}`.replaceAll(' ', '\u00a0');
+  const rest = moment.toLocaleDateString(locale, {
+    day: 'numeric',
+    month: 'short',
+    ...(withYear ? { year: 'numeric' } : {}),
+  });
+  return `${weekday} ${rest}`.replaceAll(' ', SPACE);
 }
 
 /** `0:07`, `12:34`, `1:02:03`. */

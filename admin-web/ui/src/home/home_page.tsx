@@ -1,10 +1,10 @@
-import { Button, Paper, SimpleGrid, Title } from '@mantine/core';
+import { Button, Paper, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { ask, client, type Schemas } from '../api/client';
 import { CallTable } from '../call/call_table';
-import { useExtensions } from '../extension/extensions';
 import { ExtensionState } from '../extension/extension_state';
+import { useExtensions } from '../extension/extensions';
 import { useCalls, useLiveConnectionState, usePresence } from '../live/live';
 import { IconDone, IconPlus, IconWarning } from '../shell/icons';
 import { Page } from '../shell/page';
@@ -14,7 +14,11 @@ import styles from './home.module.css';
 
 export function Component() {
   const { t } = useWords();
-  const status = useQuery({ queryKey: ['status'], queryFn: () => ask(client.GET('/api/v1/status')), refetchInterval: 5_000 });
+  const status = useQuery({
+    queryKey: ['status'],
+    queryFn: () => ask(client.GET('/api/v1/status')),
+    refetchInterval: 5_000,
+  });
   const calls = useCalls();
   return (
     <Page title={t('nav.home')}>
@@ -25,7 +29,7 @@ export function Component() {
           <Title order={2} id="home-calls" mb="xs">
             {t('call.in_progress', { count: calls.length })}
           </Title>
-          <CallTable calls={calls} />
+          <CallTable calls={calls} compact />
         </section>
         <Phones />
       </div>
@@ -46,7 +50,8 @@ function Health({ status }: { status: Schemas['Status'] }) {
         <p className={styles.sentence}>{healthSentence()}</p>
         {!status.store.good && (
           <p className={styles.more}>
-            {t('home.store_effect')} {status.store.waiting > 0 && t('home.store_waiting', { count: status.store.waiting })}
+            {t('home.store_effect')}{' '}
+            {status.store.waiting > 0 && t('home.store_waiting', { count: status.store.waiting })}
           </p>
         )}
         {status.store.lost > 0 && <p className={styles.more}>{t('home.store_lost', { count: status.store.lost })}</p>}
@@ -56,7 +61,8 @@ function Health({ status }: { status: Schemas['Status'] }) {
   );
 
   function healthSentence(): string {
-    if (!status.store.good) return t(/lock|busy/i.test(status.store.error) ? 'home.store_locked' : 'home.store_trouble');
+    if (!status.store.good)
+      return t(/lock|busy/i.test(status.store.error) ? 'home.store_locked' : 'home.store_trouble');
     if (connection === 'lost') return t('home.unknown');
     return calls === 0 ? t('home.good_idle') : t('home.good', { count: calls });
   }
@@ -84,10 +90,13 @@ function Phones() {
         </Paper>
       ) : (
         <Paper withBorder p="md">
-          <SimpleGrid cols={2} className={styles.figures}>
-            <Figure value={wanted.length - away.length} label={t('home.registered', { count: wanted.length - away.length })} />
+          <div className={styles.figures}>
+            <Figure
+              value={wanted.length - away.length}
+              label={t('home.registered', { count: wanted.length - away.length })}
+            />
             <Figure value={away.length} label={t('home.away', { count: away.length })} />
-          </SimpleGrid>
+          </div>
           {away.length > 0 && (
             <ul className={styles.away}>
               {away.slice(0, MOST_NAMED).map(({ number, name, enabled }) => (
@@ -100,7 +109,9 @@ function Phones() {
               ))}
             </ul>
           )}
-          {away.length > MOST_NAMED && <Link to="/extensions">{t('home.more', { count: away.length - MOST_NAMED })}</Link>}
+          {away.length > MOST_NAMED && (
+            <Link to="/extensions">{t('home.more', { count: away.length - MOST_NAMED })}</Link>
+          )}
         </Paper>
       )}
     </section>

@@ -21,7 +21,8 @@ export class EventStreamReader {
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line === '') {
-        if (this.#data.length > 0) events.push({ type: this.#type || 'message', id: this.lastId, data: this.#data.join('\n') });
+        if (this.#data.length > 0)
+          events.push({ type: this.#type || 'message', id: this.lastId, data: this.#data.join('\n') });
         this.#type = '';
         this.#data = [];
         this.#size = 0;

@@ -39,7 +39,11 @@ export function useCalls(): Call[] {
   return useMemo(() => [...calls.values()].sort((a, b) => a.started_at.localeCompare(b.started_at)), [calls]);
 }
 
-export type Presence = { registrations: ReadonlyMap<string, readonly Device[]>; onCall: ReadonlySet<string>; known: boolean };
+export type Presence = {
+  registrations: ReadonlyMap<string, readonly Device[]>;
+  onCall: ReadonlySet<string>;
+  known: boolean;
+};
 
 /** Which extensions have phones, and which are on a call. */
 export function usePresence(): Presence {
@@ -77,7 +81,9 @@ function refreshLists(queries: QueryClient, events: readonly LiveEvent[]): void 
   }
   const extensions = queries.getQueryData<{ number: string }[]>(['extensions']);
   const strangers = events.some(
-    (event) => event.kind === 'registration' && !extensions?.some(({ number }) => number === event.registration.extension),
+    (event) =>
+      event.kind === 'registration' && !extensions?.some(({ number }) => number === event.registration.extension),
   );
-  if (strangers || events.some(({ kind }) => kind === 'snapshot')) void queries.invalidateQueries({ queryKey: ['extensions'] });
+  if (strangers || events.some(({ kind }) => kind === 'snapshot'))
+    void queries.invalidateQueries({ queryKey: ['extensions'] });
 }

@@ -42,11 +42,13 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       continue;
     }
     if (event.sequence <= sequence) continue;
-    if (sequence < 0 || event.sequence !== sequence + 1) return { state: { sequence, registrations, calls }, missed: true };
+    if (sequence < 0 || event.sequence !== sequence + 1)
+      return { state: { sequence, registrations, calls }, missed: true };
     sequence = event.sequence;
     switch (event.kind) {
       case 'registration':
-        if (event.registration.devices.length > 0) registrations.set(event.registration.extension, event.registration.devices);
+        if (event.registration.devices.length > 0)
+          registrations.set(event.registration.extension, event.registration.devices);
         else registrations.delete(event.registration.extension);
         break;
       case 'call':

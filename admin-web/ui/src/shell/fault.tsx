@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
-import { useWords } from './words';
 import { IconWarning } from './icons';
 import styles from './page.module.css';
+import { useWords } from './words';
 
 /** Instead of a page that broke, or that a newer version of the program has replaced. */
 export function Fault() {

@@ -1,11 +1,21 @@
 import { Group, Title } from '@mantine/core';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { useNavigationType } from 'react-router';
-import { useWords } from './words';
 import styles from './page.module.css';
+import { useWords } from './words';
 
 /** A page with its heading. The heading takes the focus when one comes from another page, so that it is read first. */
-export function Page({ title, intro, actions, children }: { title: string; intro?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+export function Page({
+  title,
+  intro,
+  actions,
+  children,
+}: {
+  title: string;
+  intro?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
   const { t } = useWords();
   const heading = useRef<HTMLHeadingElement>(null);
   const arrived = useNavigationType();

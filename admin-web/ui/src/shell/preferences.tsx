@@ -1,5 +1,11 @@
 /** Language and theme: each in one click, each kept by the browser. */
-import { ActionIcon, localStorageColorSchemeManager, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import {
+  ActionIcon,
+  localStorageColorSchemeManager,
+  Tooltip,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core';
 import { IconMoon, IconSun } from './icons';
 import { chooseLanguage, languages } from './language';
 import styles from './preferences.module.css';
@@ -45,7 +51,13 @@ function ThemeSwitch() {
   const label = t(dark ? 'shell.theme_light' : 'shell.theme_dark');
   return (
     <Tooltip label={label}>
-      <ActionIcon variant="subtle" color="gray" size="lg" aria-label={label} onClick={() => setColorScheme(dark ? 'light' : 'dark')}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        aria-label={label}
+        onClick={() => setColorScheme(dark ? 'light' : 'dark')}
+      >
         {dark ? <IconSun /> : <IconMoon />}
       </ActionIcon>
     </Tooltip>

@@ -1,7 +1,7 @@
 import { Alert } from '@mantine/core';
 import { Problem } from '../api/problem';
-import { useWords } from './words';
 import { IconWarning } from './icons';
+import { useWords } from './words';
 
 /** What went wrong, in the catalogue's words; nothing if nothing did. */
 export function ProblemAlert({ reason }: { reason: unknown }) {

@@ -5,8 +5,8 @@ import type { ReactNode } from 'react';
 import { NavLink, Outlet, ScrollRestoration } from 'react-router';
 import { useSession, useSignOut } from '../administrator/session';
 import { ConnectionBanner } from '../live/connection_banner';
-import { LiveMark } from '../live/live_mark';
 import { useCalls, useLiveConnection } from '../live/live';
+import { LiveMark } from '../live/live_mark';
 import { IconCall, IconExtension, IconHome, IconMenu, IconPerson, IconRecord, IconSignOut } from './icons';
 import { Notice } from './notice';
 import { Preferences } from './preferences';
@@ -44,9 +44,28 @@ export function Shell() {
       <nav id="navigation" className={styles.navigation} data-opened={opened} aria-label={t('nav.label')}>
         <Brand />
         <Place to="/" icon={<IconHome />} label={t('nav.home')} onGo={menu.close} testid="nav-home" />
-        <Place to="/extensions" icon={<IconExtension />} label={t('nav.extensions')} onGo={menu.close} testid="nav-extensions" />
-        <Place to="/calls" icon={<IconCall />} label={t('nav.calls')} onGo={menu.close} testid="nav-calls" count={<CallCount />} />
-        <Place to="/call-records" icon={<IconRecord />} label={t('nav.call_records')} onGo={menu.close} testid="nav-call-records" />
+        <Place
+          to="/extensions"
+          icon={<IconExtension />}
+          label={t('nav.extensions')}
+          onGo={menu.close}
+          testid="nav-extensions"
+        />
+        <Place
+          to="/calls"
+          icon={<IconCall />}
+          label={t('nav.calls')}
+          onGo={menu.close}
+          testid="nav-calls"
+          count={<CallCount />}
+        />
+        <Place
+          to="/call-records"
+          icon={<IconRecord />}
+          label={t('nav.call_records')}
+          onGo={menu.close}
+          testid="nav-call-records"
+        />
       </nav>
       <main id="content" className={styles.content} tabIndex={-1}>
         <ConnectionBanner />
@@ -100,7 +119,14 @@ function Account() {
   return (
     <Menu position="bottom-end" withinPortal={false}>
       <Menu.Target>
-        <Button variant="subtle" color="gray" size="sm" leftSection={<IconPerson size={18} />} aria-label={t('administrator.account', { name: session.name })} data-testid="account">
+        <Button
+          variant="subtle"
+          color="gray"
+          size="sm"
+          leftSection={<IconPerson size={18} />}
+          aria-label={t('administrator.account', { name: session.name })}
+          data-testid="account"
+        >
           <span className={styles.account}>{session.name}</span>
         </Button>
       </Menu.Target>

@@ -30,7 +30,8 @@ export function wordsOf(t: TFunction, language: Language): Words {
     moment: (iso) => formatMoment(iso, language),
     fullMoment: (iso) => formatFullMoment(iso, language),
     hour: (moment) => formatHour(moment, language),
-    problem: (problem) => t(`problem.${problem.code}`, { defaultValue: problem.message, ...problem.params }),
+    problem: (problem) =>
+      t(`problem.${problem.code}`, { defaultValue: problem.message, seconds: problem.seconds ?? '' }),
     coded: (family, code) => t(`${family}.${code}`, { defaultValue: code }),
   };
 }
