@@ -246,12 +246,12 @@ impl Worker {
     /// Once a second: figures, silences, rested ports.
     fn round(&mut self, now: u64) {
         self.refill(now);
-        let every = u64::try_from(self.config.figures_every.as_secs()).unwrap_or(5).max(1);
+        let every = self.config.figures_every.as_secs().max(1);
         let second = now / 1_000_000;
         let silent_us = u64::try_from(self.config.silent_after.as_micros()).unwrap_or(u64::MAX);
         for leg in self.legs.iter_mut().flatten() {
             // Spread over the seconds, so that a full house does not speak all at once.
-            if (second + leg.key.0) % every == 0 {
+            if (second + leg.key.0).is_multiple_of(every) {
                 (self.sink)(Event::Figures { leg: leg.key, figures: leg.path.figures() });
             }
             let silence = now.saturating_sub(leg.last_packet_us);
