@@ -232,3 +232,52 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
         group.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::binding::tests::binding;
+
+    #[tokio::test]
+    async fn what_is_waited_for_is_on_disk_when_it_is_told_and_of_the_rest_the_last_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        let (tell, mut events) = mpsc::channel(16);
+        let (keeper, ended) = Keeper::start(db.clone(), tell, StoreHealth::default());
+        let mut known = binding("201", "sip:201@192.0.2.1");
+        assert!(keeper.save(SaveKey(1), vec![BindingChange::Put(known.clone())], true));
+        assert_eq!(saved(&mut events).await, (SaveKey(1), true));
+        assert_eq!(store::binding::all(&db).await.unwrap(), [known.clone()]);
+        for cseq in 2..500 {
+            known.cseq = cseq;
+            assert!(keeper.save(SaveKey(u64::from(cseq)), vec![BindingChange::Put(known.clone())], false));
+        }
+        drop(keeper);
+        ended.await;
+        assert_eq!(store::binding::all(&db).await.unwrap(), [known], "a clean stop loses nothing");
+        assert!(events.recv().await.is_none(), "nobody waited for the others");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_told_and_lost_only_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        db.close().await;
+        let (tell, mut events) = mpsc::channel(16);
+        let health = StoreHealth::default();
+        let (keeper, ended) = Keeper::start(db, tell, health.clone());
+        let lost = BindingChange::Put(binding("201", "sip:201@192.0.2.1"));
+        assert!(keeper.save(SaveKey(1), vec![lost], true));
+        assert_eq!(saved(&mut events).await, (SaveKey(1), false));
+        assert!(health.is_failing());
+        drop(keeper);
+        ended.await;
+    }
+
+    async fn saved(events: &mut mpsc::Receiver<Event>) -> (SaveKey, bool) {
+        match events.recv().await {
+            Some(Event::Saved { batch, stored }) => (batch, stored),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -254,3 +254,167 @@ fn own_address(bound: SocketAddr) -> std::net::IpAddr {
         .and_then(|socket| socket.connect(("192.0.2.1", 9)).and_then(|()| socket.local_addr()));
     asked.map_or(std::net::IpAddr::from([127, 0, 0, 1]), |address| address.ip())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpStream, UdpSocket};
+    use std::time::Instant;
+
+    use pbx_sip::auth::Ha1;
+    use pbx_switch::directory::{Extension, ExtensionNumber, SiteKey};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_house_opens_answers_by_each_door_and_closes() {
+        let folder = tempfile::tempdir().unwrap();
+        let running = open(opening(folder.path(), local()).await).await.unwrap();
+        running.announce().unwrap();
+        let told: Listening = serde_json::from_slice(&std::fs::read(folder.path().join("listening.json")).unwrap()).unwrap();
+        assert_eq!((told.sip_udp, told.sip_tcp), (running.listening.sip_udp, running.listening.sip_tcp));
+
+        let phone = phone(told.sip_udp);
+        assert!(ask(&phone, &request("OPTIONS", &phone, 1)).starts_with("SIP/2.0 200"));
+        assert!(ask(&phone, &request("REGISTER", &phone, 2)).starts_with("SIP/2.0 401"));
+
+        let mut stream = TcpStream::connect(told.sip_tcp).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let whole = request("OPTIONS", &phone, 3).replace("UDP", "TCP");
+        stream
+            .write_all((whole.clone() + &whole.replace("z9hG4bK3", "z9hG4bK4").replace("CSeq: 3", "CSeq: 4")).as_bytes())
+            .unwrap();
+        let mut answers = String::new();
+        wait_until(|| {
+            let mut buffer = [0; 4096];
+            let length = stream.read(&mut buffer).unwrap();
+            answers.push_str(&String::from_utf8_lossy(&buffer[..length]));
+            answers.matches("SIP/2.0 200").count() == 2
+        });
+
+        running.stop().await;
+        assert!(!folder.path().join("listening.json").exists());
+        assert!(UdpSocket::bind(told.sip_udp).is_ok(), "the port is free again");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_new_binding_is_on_disk_when_its_phone_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let opening = opening(folder.path(), local()).await;
+        let db = opening.db.clone();
+        let running = open(opening).await.unwrap();
+        let phone = phone(running.listening.sip_udp);
+        let challenge = ask(&phone, &request("REGISTER", &phone, 1));
+        let whole = request("REGISTER", &phone, 2).replace("\r\n\r\n", &format!("\r\n{}\r\n\r\n", credentials(&challenge)));
+        let (_, mut changes) = running.board.subscribe();
+        assert!(ask(&phone, &whole).starts_with("SIP/2.0 200"));
+        let stored = store::binding::all(&db).await.unwrap();
+        assert_eq!(stored.iter().map(|binding| binding.aor.as_str()).collect::<Vec<_>>(), ["201"]);
+        assert_eq!(changes.recv().await.unwrap().sequence, 1);
+        assert_eq!(running.board.read(|status| status.registrations.len()), 1);
+        running.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_database_that_takes_nothing_is_told_and_stops_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let opening = opening(folder.path(), local()).await;
+        let db = opening.db.clone();
+        let running = open(opening).await.unwrap();
+        db.close().await;
+        let phone = phone(running.listening.sip_udp);
+        let challenge = ask(&phone, &request("REGISTER", &phone, 1));
+        let whole = request("REGISTER", &phone, 2).replace("\r\n\r\n", &format!("\r\n{}\r\n\r\n", credentials(&challenge)));
+        assert!(ask(&phone, &whole).starts_with("SIP/2.0 503"));
+        assert!(running.health.is_failing() && !running.health.last_error().is_empty());
+        assert!(ask(&phone, &request("OPTIONS", &phone, 3)).starts_with("SIP/2.0 200"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_port_that_is_taken_is_named_with_the_key_that_changes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = UdpSocket::bind(local()).unwrap();
+        let refused = open(opening(folder.path(), taken.local_addr().unwrap()).await).await;
+        match refused.err() {
+            Some(StartError::Port { address, what: "SIP/UDP", variable: "PBX_SIP_UDP", .. }) => {
+                assert_eq!(address, taken.local_addr().unwrap());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn local() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    async fn opening(folder: &std::path::Path, udp: SocketAddr) -> Opening {
+        let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
+        (config.sip.udp, config.sip.tcp) = (udp, local());
+        config.rtp.address = local().ip();
+        let number = ExtensionNumber::new("201").unwrap();
+        let extension = Extension {
+            number: number.clone(),
+            name: "Accueil".to_owned(),
+            site: SiteKey("main".to_owned()),
+            email: None,
+            enabled: true,
+            ha1: Ha1::of("201", "realm", "secret"),
+        };
+        let directory = Directory { extensions: [(number, extension)].into(), ..Directory::default() };
+        let plan = Dialplan::parse(include_str!("../../../dialplans/default.toml")).unwrap();
+        Opening {
+            db: Db::open(folder).await.unwrap(),
+            config,
+            directory: Arc::new(directory),
+            plan: (Arc::new(plan), 1),
+            realm: "realm".to_owned(),
+            nonce_key: [1; 32],
+            seed: [2; 32],
+            http: local(),
+        }
+    }
+
+    fn phone(server: SocketAddr) -> UdpSocket {
+        let phone = UdpSocket::bind(local()).unwrap();
+        phone.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        phone.connect(server).unwrap();
+        phone
+    }
+
+    fn request(method: &str, phone: &UdpSocket, cseq: u32) -> String {
+        let here = phone.local_addr().unwrap();
+        format!(
+            "{method} sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{cseq};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:201@127.0.0.1>;tag=a\r\nTo: <sip:201@127.0.0.1>\r\nCall-ID: {here}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:201@{here}>\r\nContent-Length: 0\r\n\r\n"
+        )
+    }
+
+    fn ask(phone: &UdpSocket, request: &str) -> String {
+        phone.send(request.as_bytes()).unwrap();
+        let mut buffer = [0; 4096];
+        let length = phone.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    /// The answer to a SHA-256 challenge.
+    fn credentials(challenge: &str) -> String {
+        use sha2::{Digest, Sha256};
+        let hash = |text: String| Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        let nonce = challenge.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+        let (ha1, ha2) = (hash("201:realm:secret".to_owned()), hash("REGISTER:sip:127.0.0.1".to_owned()));
+        let response = hash(format!("{ha1}:{nonce}:00000001:c:auth:{ha2}"));
+        format!(
+            "Authorization: Digest username=\"201\", realm=\"realm\", nonce=\"{nonce}\", uri=\"sip:127.0.0.1\", \
+             algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c\", response=\"{response}\""
+        )
+    }
+
+    /// Asks again until it is so; fails after 10 s.
+    fn wait_until(mut so: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !so() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it never came");
+        }
+    }
+}

@@ -71,3 +71,44 @@ impl StatusBoard {
         (status.clone(), self.updates.subscribe())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_folded_into_the_picture_and_handed_on() {
+        let board = StatusBoard::default();
+        let (before, mut updates) = board.subscribe();
+        assert_eq!((before.sequence, before.registrations.len()), (0, 0));
+        board.publish(phones(1, 1));
+        board.publish(phones(2, 0));
+        board.publish(phones(3, 2));
+        let (after, _) = board.subscribe();
+        assert_eq!((after.sequence, after.registrations.len()), (3, 1));
+        assert_eq!(board.read(|status| status.registrations.values().map(|known| known.devices.len()).sum::<usize>()), 2);
+        let heard: Vec<u64> = std::iter::from_fn(|| updates.try_recv().ok()).map(|update| update.sequence).collect();
+        assert_eq!(heard, [1, 2, 3]);
+    }
+
+    #[test]
+    fn who_is_too_far_behind_is_told_so_and_costs_no_more() {
+        let board = StatusBoard::default();
+        let (_, mut slow) = board.subscribe();
+        (1..=3_000).for_each(|sequence| board.publish(phones(sequence, 1)));
+        assert!(matches!(slow.try_recv(), Err(broadcast::error::TryRecvError::Lagged(_))));
+        assert!(slow.len() <= BEHIND);
+    }
+
+    fn phones(sequence: u64, count: usize) -> Published {
+        let device = pbx_switch::status::Device {
+            contact: "sip:201@192.0.2.1".to_owned(),
+            user_agent: None,
+            address: ([192, 0, 2, 1], 5060).into(),
+            transport: "UDP".to_owned(),
+            expires: pbx_sip::clock::Wall(1),
+        };
+        let extension = ExtensionNumber::new("201").unwrap();
+        Published { sequence, change: Change::Registration(Registration { extension, devices: vec![device; count] }) }
+    }
+}
