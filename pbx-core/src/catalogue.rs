@@ -82,6 +82,45 @@ mod tests {
     }
 
     #[test]
+    fn the_pages_say_the_same_things_too() {
+        let (fr, en) = (read(include_str!("../catalogue/ui.fr.json")), read(include_str!("../catalogue/ui.en.json")));
+        assert!(fr.len() > 50, "the catalogue is read");
+        assert_eq!(fr.keys().collect::<Vec<_>>(), en.keys().collect::<Vec<_>>());
+        for (key, text) in &fr {
+            assert_eq!(params(text), params(&en[key]), "{key}");
+            assert!(!TEXTS.0.contains_key(key), "{key} stands twice");
+        }
+    }
+
+    #[test]
+    fn every_sentence_that_is_asked_for_is_there() {
+        let rooms = ["cli", "config", "store", "problem", "plan", "trace", "outcome"];
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        let mut asked = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let source = std::fs::read_to_string(entry.path()).unwrap();
+                for quoted in source.lines().flat_map(|line| line.split('"').skip(1).step_by(2)) {
+                    let key = quoted.split_once('.').is_some_and(|(room, rest)| {
+                        let word =
+                            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                        rooms.contains(&room) && rest.split('.').all(word)
+                    });
+                    if key {
+                        asked += 1;
+                        assert!(TEXTS.0.contains_key(quoted), "{quoted}, asked for in {:?}", entry.path());
+                    }
+                }
+            }
+        }
+        assert!(asked > 20, "the sources are read");
+    }
+
+    #[test]
     fn every_outcome_has_its_words() {
         let outcomes = [Outcome::Answered, Outcome::Abandoned, Outcome::Lost, Outcome::HungUp];
         let codes = outcomes.into_iter().map(Outcome::code).chain(Refusal::ALL.into_iter().map(Refusal::code)).chain(["elsewhere"]);

@@ -1,17 +1,19 @@
 //! `pbx`: joins the telephone system and its administration.
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use pbx_core::api::dialplan::Question;
 use pbx_core::api::{Desk, Lang, Live, administrator, text};
 use pbx_core::command::{self, Command, Lock, LockError, Parsed, Reply, Request, carry_out, config_sentence, file_sentence};
 use pbx_core::config::Config;
 use pbx_core::runtime::start::{self, StartError};
 use pbx_core::telemetry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -27,12 +29,13 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(reply) => {
-            print!("{}", reply.out);
-            eprint!("{}", reply.error);
+            // Whoever reads may have read enough and gone.
+            let _ = std::io::stdout().write_all(reply.out.as_bytes());
+            let _ = std::io::stderr().write_all(reply.error.as_bytes());
             if reply.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{error:#}");
             ExitCode::FAILURE
         }
     }
@@ -85,36 +88,64 @@ fn request(command: Command, lang: Lang) -> anyhow::Result<Request> {
 
 /// Carried out here while the house is closed, by the running house while it is open.
 async fn asked(config: &Config, request: Request, lang: Lang) -> anyhow::Result<Reply> {
-    match locked(config, lang) {
-        Ok(Some(_lock)) => {
+    // A plan can be checked where no house has been yet, and leaves no house behind.
+    if let Request::CheckPlan { file, plan } = &request
+        && !Desk::exists(config)
+    {
+        return Ok(command::check_alone(file.as_deref(), plan.as_deref(), lang));
+    }
+    match door(config, lang).await? {
+        Door::Closed(_lock) => {
             let desk = Desk::open(config.clone()).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
             let reply = carry_out(&desk, request, lang).await;
             desk.close().await;
             Ok(reply)
         }
-        Ok(None) => command::ask(&config.data_dir, request, lang)
-            .await
-            .map_err(|error| anyhow!(text(lang, "cli.error.control", &[("message", error.to_string())]))),
-        Err(error) => Err(error),
+        Door::Open(stream) => command::ask(stream, request, lang).await.map_err(|error| control_sentence(lang, &error)),
     }
 }
 
-/// The lock; `None` if a running house holds it.
-fn locked(config: &Config, lang: Lang) -> anyhow::Result<Option<Lock>> {
-    match Lock::take(&config.data_dir) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(LockError::Held) => Ok(None),
-        Err(LockError::Directory(error)) => {
-            let params = [("path", config.data_dir.display().to_string()), ("message", error.to_string())];
-            Err(anyhow!(text(lang, "cli.error.data_dir", &params)))
+/// The door of a house.
+enum Door {
+    /// Nobody is in; ours as long as the lock is held.
+    Closed(Lock),
+    /// A switchboard runs behind it.
+    Open(UnixStream),
+}
+
+/// How long another command, or a switchboard that is starting, may take.
+const DOOR_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Takes the lock, or reaches the switchboard that holds it. Another command that holds it is soon done.
+async fn door(config: &Config, lang: Lang) -> anyhow::Result<Door> {
+    let begun = Instant::now();
+    loop {
+        match Lock::take(&config.data_dir) {
+            Ok(lock) => return Ok(Door::Closed(lock)),
+            Err(LockError::Held) => {}
+            Err(LockError::Directory(error)) => {
+                let params = [("path", config.data_dir.display().to_string()), ("message", error.to_string())];
+                return Err(anyhow!(text(lang, "cli.error.data_dir", &params)));
+            }
+        }
+        match command::reach(&config.data_dir).await {
+            Ok(stream) => return Ok(Door::Open(stream)),
+            Err(error) if begun.elapsed() > DOOR_PATIENCE => return Err(control_sentence(lang, &error)),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
+}
+
+fn control_sentence(lang: Lang, error: &std::io::Error) -> anyhow::Error {
+    anyhow!(text(lang, "cli.error.control", &[("message", error.to_string())]))
 }
 
 async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
     telemetry::start();
     let path = config.data_dir.display().to_string();
-    let _lock = locked(&config, lang)?.ok_or_else(|| anyhow!(text(lang, "cli.error.locked", &[("path", path)])))?;
+    let Door::Closed(_lock) = door(&config, lang).await? else {
+        return Err(anyhow!(text(lang, "cli.error.locked", &[("path", path)])));
+    };
     let http = config.http.listen;
     let listener = TcpListener::bind(http).await.map_err(|error| {
         anyhow!(start_sentence(lang, &StartError::Port { address: http, what: "HTTP", variable: "PBX_HTTP", error }))
@@ -130,7 +161,8 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
         listening: listening.clone(),
     };
     let desk = desk.with_live(live);
-    let control = command::serve_control(desk.clone()).context("control.sock")?;
+    let control = command::serve_control(desk.clone())
+        .map_err(|error| anyhow!(file_sentence(lang, "cli.error.write", &desk.data_dir().join(command::CONTROL_SOCKET), &error)))?;
     let router = admin_web::router(desk.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
     let web = tokio::spawn(async move { axum::serve(listener, router).await });
     let params = [
@@ -139,11 +171,13 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
         ("http", listening.http.to_string()),
     ];
     println!("{}", text(lang, "cli.ready", &params));
-    if let Some(link) = administrator::first_link(&desk).await.ok().flatten() {
-        println!("{}", text(lang, "cli.setup_link", &[("link", link)]));
+    match administrator::first_link(&desk).await {
+        Ok(Some(link)) => println!("{}", text(lang, "cli.setup_link", &[("link", link)])),
+        Ok(None) => {}
+        Err(error) => eprintln!("{}", store_sentence(lang, &error)),
     }
-    running.announce()?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    running.announce()?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -157,7 +191,7 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
     }
     control.abort();
     web.abort();
-    let _ = std::fs::remove_file(desk.data_dir().join("control.sock"));
+    let _ = std::fs::remove_file(desk.data_dir().join(command::CONTROL_SOCKET));
     Ok(())
 }
 

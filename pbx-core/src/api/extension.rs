@@ -277,7 +277,7 @@ fn checked(desk: &Desk, new: &NewExtension) -> Result<(StoredExtension, String),
     let email = email_of(new.email.as_deref())?;
     let secret = match &new.secret {
         None => generated(),
-        Some(secret) if (4..=128).contains(&secret.len()) && !secret.contains(['\r', '\n']) => secret.clone(),
+        Some(secret) if (4..=128).contains(&secret.len()) && !secret.chars().any(char::is_control) => secret.clone(),
         Some(_) => return Err(("secret", "secret_length")),
     };
     let ha1 = Ha1::of(number.as_str(), desk.realm(), &secret);

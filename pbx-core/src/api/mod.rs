@@ -133,9 +133,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Error {
         match error {
             StoreError::Taken => Error::Taken,
-            StoreError::Unavailable(why) => {
-                tracing::warn!(%why, "the store did not do what an administrator asked");
-                Error::Store(why)
+            StoreError::Unavailable { code, message } => {
+                tracing::warn!(code, message, "the store did not do what an administrator asked");
+                Error::Store(message)
             }
         }
     }
@@ -172,6 +172,11 @@ struct Inner {
 }
 
 impl Desk {
+    /// Has the data directory a store?
+    pub fn exists(config: &Config) -> bool {
+        Db::exists(&config.data_dir)
+    }
+
     /// Opens the store of a data directory; a new one is furnished with realm, keys and the shipped plan.
     pub async fn open(config: Config) -> Result<Desk, Error> {
         let db = Db::open(&config.data_dir).await?;
@@ -179,8 +184,7 @@ impl Desk {
         let key = store::house::drawn(&db, "nonce_key", || store::extension::hex(&random::<32>())).await?;
         let nonce_key = store::extension::unhex(&key).ok_or_else(|| Error::Store("the nonce key cannot be read".to_owned()))?;
         if store::dialplan::newest(&db).await?.is_none() {
-            let shipped = include_str!("../../../dialplans/default.toml");
-            store::dialplan::insert(&db, shipped, "pbx", "first start", runtime::now().wall.0).await?;
+            store::dialplan::insert(&db, dialplan::SHIPPED, "pbx", "first start", runtime::now().wall.0).await?;
         }
         let inner = Inner {
             db,

@@ -90,7 +90,17 @@ async fn check(desk: &Desk, file: Option<String>, plan: Option<String>, lang: La
             (format!("dialplan {}", current.revision), current.plan)
         }
     };
-    let (rules, warnings) = match api::dialplan::check(desk, &plan).await {
+    checked(&what, api::dialplan::check(desk, &plan).await, lang)
+}
+
+/// Is this plan, or the shipped one, right in itself? Nobody is asked who exists.
+pub fn check_alone(file: Option<&str>, plan: Option<&str>, lang: Lang) -> Reply {
+    let found = api::dialplan::check_alone(plan.unwrap_or(api::dialplan::SHIPPED));
+    checked(file.unwrap_or("dialplans/default.toml"), found, lang).unwrap_or_else(|error| Reply::bad(sentences(&error, lang)))
+}
+
+fn checked(what: &str, found: Result<(usize, Vec<PlanWarning>), Error>, lang: Lang) -> Result<Reply, Error> {
+    let (rules, warnings) = match found {
         Ok(good) => good,
         Err(error) => {
             let details: Vec<String> =
@@ -101,7 +111,7 @@ async fn check(desk: &Desk, file: Option<String>, plan: Option<String>, lang: La
             return Ok(Reply::bad(details.join("\n") + "\n"));
         }
     };
-    let mut said = text(lang, "cli.check.good", &[("what", what), ("count", rules.to_string())]) + "\n";
+    let mut said = text(lang, "cli.check.good", &[("what", what.to_owned()), ("count", rules.to_string())]) + "\n";
     for warning in warnings {
         let (key, number, rule, line) = match warning {
             PlanWarning::Shadowed { number, rule, line } => ("plan.warning.shadowed", number, rule, line),

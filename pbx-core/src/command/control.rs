@@ -27,7 +27,7 @@ struct Asked {
 
 /// Serves requests until the house closes.
 pub fn serve_control(desk: Desk) -> io::Result<tokio::task::JoinHandle<()>> {
-    let path = desk.data_dir().join("control.sock");
+    let path = desk.data_dir().join(CONTROL_SOCKET);
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
@@ -55,9 +55,16 @@ async fn answer(desk: Desk, mut stream: UnixStream) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Asks the running house of a data directory.
-pub async fn ask(data_dir: &Path, request: Request, lang: Lang) -> io::Result<Reply> {
-    let mut stream = UnixStream::connect(data_dir.join("control.sock")).await?;
+/// Its name in the data directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
+/// Reaches the running house of a data directory.
+pub async fn reach(data_dir: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(data_dir.join(CONTROL_SOCKET)).await
+}
+
+/// Asks it.
+pub async fn ask(mut stream: UnixStream, request: Request, lang: Lang) -> io::Result<Reply> {
     stream.write_all(&serde_json::to_vec(&Asked { lang, request })?).await?;
     stream.shutdown().await?;
     let mut reply = Vec::new();

@@ -14,8 +14,8 @@ use crate::catalogue::{Lang, text};
 use crate::config::{Config, ConfigError, Fault};
 
 pub use arguments::{Command, Parsed, parse};
-pub use carry_out::{carry_out, sentences};
-pub use control::{ask, serve_control};
+pub use carry_out::{carry_out, check_alone, sentences};
+pub use control::{CONTROL_SOCKET, ask, reach, serve_control};
 pub use lock::{Lock, LockError};
 
 /// What a command asks of a desk.

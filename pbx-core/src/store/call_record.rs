@@ -1,5 +1,9 @@
 //! Call records.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
 use pbx_switch::call::CallRecord;
 use sqlx::{Connection, Row};
 
@@ -25,6 +29,35 @@ pub async fn insert(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
     }
     transaction.commit().await?;
     Ok(())
+}
+
+/// Where records wait that could not be written before the end of the house; a line of JSON each.
+const ASIDE: &str = "unwritten_records.jsonl";
+
+/// Puts records aside, on disk, for the next start.
+pub async fn set_aside(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
+    let path = db.folder.join(ASIDE);
+    let lines: String = records.iter().filter_map(|record| serde_json::to_string(record).ok()).map(|line| line + "\n").collect();
+    let write = move || {
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        file.write_all(lines.as_bytes())?;
+        file.sync_all()
+    };
+    let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::from).flatten();
+    written.map_err(|error| StoreError::Unavailable { code: "broken", message: error.to_string() })
+}
+
+/// Brings back what was put aside. A line that cannot be read was being written when the power went; its file is kept beside.
+pub(in crate::store) async fn bring_back(db: &Db) -> Result<(), StoreError> {
+    let path = db.folder.join(ASIDE);
+    let Ok(lines) = tokio::fs::read_to_string(&path).await else { return Ok(()) };
+    let read: Vec<Option<CallRecord>> = lines.lines().map(|line| serde_json::from_str(line).ok()).collect();
+    let whole = read.iter().all(Option::is_some);
+    let records: Vec<CallRecord> = read.into_iter().flatten().collect();
+    insert(db, &records).await?;
+    let gone =
+        if whole { tokio::fs::remove_file(&path).await } else { tokio::fs::rename(&path, path.with_extension("part")).await };
+    gone.map_err(|error| StoreError::Unavailable { code: "read_only", message: error.to_string() })
 }
 
 /// The newest before a key, at most so many, whose caller or dialled number holds `part`.
@@ -65,6 +98,26 @@ mod tests {
         assert_eq!(keys(page(&db, None, "%' OR 1=1 --", 10).await.unwrap()), [] as [u64; 0]);
         assert_eq!(get(&db, 3).await.unwrap().as_ref(), Some(&records[2]));
         assert_eq!(get(&db, 6).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_put_aside_is_there_after_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let records: Vec<CallRecord> = (1..=3).map(|key| record(key, "201", "202")).collect();
+        let db = Db::open(folder.path()).await.unwrap();
+        set_aside(&db, &records[..2]).await.unwrap();
+        set_aside(&db, &records[2..]).await.unwrap();
+        db.close().await;
+        let db = Db::open(folder.path()).await.unwrap();
+        assert_eq!(page(&db, None, "", 10).await.unwrap().len(), 3);
+        assert!(!folder.path().join(ASIDE).exists());
+        // A line that the power cut short costs none of the others.
+        std::fs::write(folder.path().join(ASIDE), serde_json::to_string(&record(4, "201", "202")).unwrap() + "\n{\"key\":5,")
+            .unwrap();
+        db.close().await;
+        let db = Db::open(folder.path()).await.unwrap();
+        assert_eq!(page(&db, None, "", 10).await.unwrap().len(), 4);
+        assert!(!folder.path().join(ASIDE).exists());
     }
 
     fn record(key: u64, caller: &str, dialled: &str) -> CallRecord {

@@ -74,7 +74,7 @@ pub async fn delete(db: &Db, number: &str) -> Result<bool, StoreError> {
 }
 
 fn read(row: &SqliteRow) -> Result<StoredExtension, StoreError> {
-    let broken = || StoreError::Unavailable("an extension that cannot be read".to_owned());
+    let broken = || StoreError::broken("an extension that cannot be read");
     let (md5, sha256): (String, String) = (row.get(5), row.get(6));
     let extension = Extension {
         number: ExtensionNumber::new(row.get(0)).map_err(|_| broken())?,
