@@ -135,7 +135,7 @@ impl EventLoop {
             more |= count == READ;
         }
         for _ in 0..TURN {
-            let Some((flow, octets)) = self.admission.next() else { break };
+            let Some((flow, octets)) = self.admission.take_next() else { break };
             self.receive(flow, octets);
         }
         more || !self.admission.is_empty()

@@ -68,7 +68,7 @@ impl Admission {
     }
 
     /// The next datagram, from the source whose turn it is.
-    pub fn next(&mut self) -> Option<(Flow, Bytes)> {
+    pub fn take_next(&mut self) -> Option<(Flow, Bytes)> {
         let address = self.turns.pop_front()?;
         let source = self.sources.get_mut(&address)?;
         let (flow, octets) = source.line.pop_front()?;
@@ -130,9 +130,9 @@ mod tests {
         for quiet in ["192.0.2.2", "192.0.2.3", "2001:db8::1"] {
             assert!(offer(&mut admission, quiet, 500, Tick(0)));
         }
-        let first: Vec<IpAddr> = (0..4).filter_map(|_| admission.next()).map(|(flow, _)| flow.remote.ip()).collect();
+        let first: Vec<IpAddr> = (0..4).filter_map(|_| admission.take_next()).map(|(flow, _)| flow.remote.ip()).collect();
         assert_eq!(first, ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
-        let rest = std::iter::from_fn(|| admission.next()).count();
+        let rest = std::iter::from_fn(|| admission.take_next()).count();
         assert_eq!(rest, flood - 1);
         assert!(admission.is_empty() && admission.waiting == 0);
     }
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(admitted, 20);
         assert!(offer(&mut admission, "192.0.2.1", 500, Tick(200_000)), "two tokens have come back");
         assert_eq!(admission.refused(), 80);
-        assert!((0..1000).all(|_| offer(&mut admission, "127.0.0.1", 500, Tick(0)) && admission.next().is_some()));
+        assert!((0..1000).all(|_| offer(&mut admission, "127.0.0.1", 500, Tick(0)) && admission.take_next().is_some()));
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
         let mut admission = Admission::new(10);
         for number in 0..20_000u32 {
             let address = IpAddr::from((0x0a00_0000 + number).to_be_bytes()).to_string();
-            assert!(offer(&mut admission, &address, 500, Tick(0)) && admission.next().is_some());
+            assert!(offer(&mut admission, &address, 500, Tick(0)) && admission.take_next().is_some());
             assert!(admission.sources.len() <= MOST_SOURCES);
         }
     }
