@@ -159,12 +159,8 @@ impl Baresip {
         writeln!(input, "{line}").and_then(|()| input.flush()).expect("baresip reads");
     }
 
-    /// Waits for a text on its screen.
-    pub fn shows(&self, text: &str) {
-        wait_until(&format!("baresip shows {text:?}; it shows:\n{}", self.screen()), || self.screen().contains(text).then_some(()));
-    }
-
-    pub fn screen(&self) -> String {
+    /// What it shows.
+    fn screen(&self) -> String {
         fs::read(self.folder.path().join("log")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
@@ -188,6 +184,9 @@ impl Baresip {
 
 impl Drop for Baresip {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- what baresip showed ---\n{}", self.screen());
+        }
         if let Ok(None) = self.child.try_wait() {
             let _ = self.child.kill();
             let _ = self.child.wait();
