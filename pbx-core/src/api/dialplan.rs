@@ -141,3 +141,67 @@ fn instant_of(text: &str, directory: &pbx_switch::directory::Directory) -> Optio
     let local: jiff::civil::DateTime = text.parse().ok()?;
     directory.sites.values().next()?.instant(local).map(|wall| wall.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::extension::{NewExtension, create};
+    use crate::config::Config;
+
+    async fn desk(folder: &tempfile::TempDir) -> Desk {
+        let desk = Desk::open(Config { data_dir: folder.path().to_owned(), ..Config::default() }).await.unwrap();
+        for number in ["201", "202"] {
+            create(&desk, NewExtension { number: number.into(), name: "Ana".into(), ..NewExtension::default() }).await.unwrap();
+        }
+        desk
+    }
+
+    #[tokio::test]
+    async fn a_new_house_has_the_shipped_plan_and_a_wrong_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let first = current(&desk).await.unwrap();
+        assert_eq!((first.revision, first.plan.as_str()), (1, SHIPPED));
+        let wrong = NewPlan { plan: "[[rule]]\nname = \"x\"\nmatch = \"0Q\"\nto = \"nowhere\"\n".into(), reason: String::new() };
+        let Err(Error::Plan(errors)) = replace(&desk, wrong, "camille").await else { panic!("the plan has mistakes") };
+        assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(current(&desk).await.unwrap().revision, 1);
+        let good = NewPlan { plan: "# nothing\n".into(), reason: "for the summer".into() };
+        assert_eq!(replace(&desk, good, "camille").await.unwrap(), 2);
+        let live = current(&desk).await.unwrap();
+        assert_eq!((live.plan.as_str(), live.author.as_str(), live.reason.as_str()), ("# nothing\n", "camille", "for the summer"));
+    }
+
+    #[tokio::test]
+    async fn what_would_come_of_a_call_is_told_with_its_reasons() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let ask = async |from: &str, to: &str| {
+            explain(&desk, &Question { from: from.into(), to: to.into(), at: Some("2026-12-24T19:45".into()) }).await.unwrap()
+        };
+        let inside = ask("201", "202").await;
+        assert_eq!((inside.destination.as_deref(), inside.refused.as_deref()), (Some("202"), None));
+        let outside = ask("201", "0555123456").await;
+        assert_eq!((outside.destination.as_deref(), outside.refused.as_deref()), (None, Some("no_outside_line")));
+        assert!(outside.trace.iter().any(|step| step.code == "rule_matched"), "{:?}", outside.trace);
+        assert_eq!(outside.trace.last().map(|step| step.code.as_str()), Some("turned"));
+        assert_eq!(ask("anonymous", "112").await.refused.as_deref(), Some("no_outside_line"));
+        assert_eq!(ask("0199001234", "0899123456").await.refused.as_deref(), Some("premium"));
+        let at = |at: &str| Question { from: "201".into(), to: "202".into(), at: Some(at.into()) };
+        assert!(explain(&desk, &at("2026-12-24T19:45:00Z")).await.is_ok());
+        for wrong in ["tomorrow", "19:45", "2026-13-24T19:45"] {
+            assert!(matches!(explain(&desk, &at(wrong)).await, Err(Error::Invalid { field: "at", .. })), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_extension_that_hides_a_number_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        create(&desk, NewExtension { number: "3615".into(), name: "Minitel".into(), ..NewExtension::default() }).await.unwrap();
+        let (rules, warnings) = check(&desk, SHIPPED).await.unwrap();
+        assert!(rules > 5);
+        assert!(matches!(&warnings[..], [PlanWarning::Shadowed { number, .. }] if number == "3615"), "{warnings:?}");
+        assert_eq!(check_alone(SHIPPED).unwrap(), (rules, Vec::new()));
+    }
+}

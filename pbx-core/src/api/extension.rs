@@ -390,6 +390,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn two_changes_at_once_are_both_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        create(&desk, NewExtension { number: "201".into(), name: "Ana".into(), ..NewExtension::default() }).await.unwrap();
+        let renamed = update(&desk, "201", ExtensionChange { name: Some("Bo".into()), ..ExtensionChange::default() });
+        let written = update(&desk, "201", ExtensionChange { email: Some("bo@example.org".into()), ..ExtensionChange::default() });
+        let disabled = update(&desk, "201", ExtensionChange { enabled: Some(false), ..ExtensionChange::default() });
+        let (renamed, written, disabled) = tokio::join!(renamed, written, disabled);
+        assert!(renamed.is_ok() && written.is_ok() && disabled.is_ok());
+        let now = get(&desk, "201").await.unwrap();
+        assert_eq!((now.name.as_str(), now.email.as_deref(), now.enabled), ("Bo", Some("bo@example.org"), false));
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_is_said_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let held = crate::store::tests::hold(folder.path()).await;
+        let new = NewExtension { number: "201".into(), name: "Ana".into(), ..NewExtension::default() };
+        assert!(matches!(create(&desk, new.clone()).await, Err(Error::Store(_))));
+        assert!(list(&desk).await.unwrap().items.is_empty(), "it can be read all the same");
+        held.let_go().await;
+        create(&desk, new).await.unwrap();
+    }
+
+    #[test]
+    fn fields_are_bounded() {
+        assert!(
+            name_of("Régie").is_ok() && name_of(" ").is_err() && name_of("a\u{7}").is_err() && name_of(&"a".repeat(81)).is_err()
+        );
+        for (email, good) in
+            [("a@b", true), ("", true), ("a", false), ("a@", false), ("@b", false), ("a@b@c", false), ("a b@c", false)]
+        {
+            assert_eq!(email_of(Some(email)).is_ok(), good, "{email}");
+        }
+    }
+
+    #[test]
+    fn rows_are_read_as_rfc_4180_writes_them() {
+        let read = |csv: &str| rows(csv).collect::<Vec<_>>();
+        let fields = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect::<Vec<_>>();
+        assert_eq!(read("a,b\r\n\"c,\"\"d\"\"\ne\",f"), [(1, fields(&["a", "b"])), (2, fields(&["c,\"d\"\ne", "f"]))]);
+        assert_eq!(read("\n\n,\n"), [(3, fields(&["", ""]))]);
+        assert_eq!(read(""), []);
+        assert_eq!(read("a,\"open\nb,c\n"), [(1, fields(&["a", "open\nb,c\n"]))]);
+    }
+
+    #[tokio::test]
     async fn extensions_are_created_changed_and_removed() {
         let folder = tempfile::tempdir().unwrap();
         let desk = desk(&folder).await;

@@ -31,7 +31,9 @@ pub struct StoreStatus {
     pub waiting: usize,
     /// Call records that found no place to wait.
     pub lost: usize,
-    /// What it said last.
+    /// The kind of what it said last, the catalogue's `store.<code>`; empty if all is well.
+    pub code: String,
+    /// What it said last, in its own words.
     pub error: String,
 }
 
@@ -40,7 +42,7 @@ pub fn get(desk: &Desk) -> Status {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     match desk.live() {
         None => {
-            let store = StoreStatus { good: true, waiting: 0, lost: 0, error: String::new() };
+            let store = StoreStatus { good: true, waiting: 0, lost: 0, code: String::new(), error: String::new() };
             Status { version, sip_udp: String::new(), sip_tcp: String::new(), registered: 0, calls: 0, store }
         }
         Some(live) => {
@@ -50,6 +52,7 @@ pub fn get(desk: &Desk) -> Status {
                 good: !health.is_failing(),
                 waiting: health.waiting(),
                 lost: health.lost(),
+                code: health.code().to_owned(),
                 error: health.last_error(),
             };
             Status {

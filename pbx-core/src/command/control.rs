@@ -71,3 +71,39 @@ pub async fn ask(mut stream: UnixStream, request: Request, lang: Lang) -> io::Re
     stream.read_to_end(&mut reply).await?;
     Ok(serde_json::from_slice(&reply)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn a_request_is_carried_out_by_the_running_house() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Desk::open(Config { data_dir: folder.path().to_owned(), ..Config::default() }).await.unwrap();
+        assert!(reach(folder.path()).await.is_err(), "nobody is in");
+        // As one that was killed leaves it.
+        std::fs::write(folder.path().join(CONTROL_SOCKET), "").unwrap();
+        let serving = serve_control(desk).unwrap();
+        let mode = std::fs::metadata(folder.path().join(CONTROL_SOCKET)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+
+        let asked = async |request| ask(reach(folder.path()).await.unwrap(), request, Lang::En).await.unwrap();
+        let csv = "number,name,secret,email\n201,Ana,a secret,\n".to_owned();
+        let imported = asked(Request::ImportExtensions(csv.clone())).await;
+        assert!(imported.good && !imported.out.contains("a secret"), "{imported:?}");
+        let again = asked(Request::ImportExtensions(csv)).await;
+        assert!(!again.good && again.error.contains("line 2"), "{again:?}");
+        assert!(asked(Request::ListExtensions).await.out.contains("201"));
+        let token = asked(Request::CreateToken("read".to_owned())).await.out;
+        assert_eq!(token.lines().count(), 1, "the token alone");
+
+        let mut stranger = reach(folder.path()).await.unwrap();
+        stranger.write_all(b"{\"request\": 7}").await.unwrap();
+        stranger.shutdown().await.unwrap();
+        let mut reply = Vec::new();
+        stranger.read_to_end(&mut reply).await.unwrap();
+        assert!(!serde_json::from_slice::<Reply>(&reply).unwrap().good);
+        serving.abort();
+    }
+}

@@ -36,3 +36,28 @@ impl Lock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn one_holds_it_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = folder.path().join("new/data");
+        let lock = Lock::take(&data_dir).unwrap();
+        assert_eq!(std::fs::metadata(&data_dir).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(matches!(Lock::take(&data_dir), Err(LockError::Held)));
+        drop(lock);
+        assert!(Lock::take(&data_dir).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert!(matches!(Lock::take(&folder.path().join("file/data")), Err(LockError::Directory(_))));
+    }
+}

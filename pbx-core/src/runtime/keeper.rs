@@ -48,6 +48,7 @@ struct Health {
     failing: AtomicBool,
     waiting: AtomicUsize,
     lost: AtomicUsize,
+    code: Mutex<&'static str>,
     last_error: Mutex<String>,
 }
 
@@ -60,6 +61,11 @@ impl StoreHealth {
     /// Records that wait to be written.
     pub fn waiting(&self) -> usize {
         self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The kind of what it said, the catalogue's `store.<code>`; empty if all is well.
+    pub fn code(&self) -> &'static str {
+        *self.shared.code.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records that found no place to wait, or could not be written before the end.
@@ -75,6 +81,7 @@ impl StoreHealth {
     fn good(&self) {
         if self.shared.failing.swap(false, Ordering::Relaxed) {
             tracing::info!("the database takes what is written again");
+            *self.shared.code.lock().unwrap_or_else(PoisonError::into_inner) = "";
             self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
     }
@@ -83,6 +90,7 @@ impl StoreHealth {
         if !self.shared.failing.swap(true, Ordering::Relaxed) {
             tracing::error!(%error, "the database does not take what is written; calls go on");
         }
+        *self.shared.code.lock().unwrap_or_else(PoisonError::into_inner) = error.code();
         *self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
     }
 }
@@ -210,14 +218,15 @@ async fn gather(queue: &mut mpsc::Receiver<Batch>, gathered: &mut Gathered, agai
 
 async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: StoreHealth) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut last_tries = LAST_TRIES;
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut tries = 0;
-        // Until it is written: a lock passes. At the end of the house a few tries more, and then it is said what was lost.
+        // Until it is written: a lock passes. At the end of the house a few tries more, and then it is put aside for the next start.
         let written = loop {
             let Err(error) = store::call_record::insert(&db, &group).await else { break true };
             health.bad(&error);
             tries += 1;
-            if queue.is_closed() && tries > LAST_TRIES {
+            if queue.is_closed() && tries > last_tries {
                 break false;
             }
             tokio::time::sleep(AGAIN).await;
@@ -225,8 +234,15 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
         if written {
             health.good();
         } else {
-            health.shared.lost.fetch_add(group.len(), Ordering::Relaxed);
-            tracing::error!(lost = group.len(), "call records could not be written before the end");
+            // The next group need not wait as long in vain.
+            last_tries = 0;
+            match store::call_record::set_aside(&db, &group).await {
+                Ok(()) => tracing::warn!(records = group.len(), "call records wait on disk for the next start"),
+                Err(error) => {
+                    health.shared.lost.fetch_add(group.len(), Ordering::Relaxed);
+                    tracing::error!(%error, lost = group.len(), "call records could not be written before the end");
+                }
+            }
         }
         health.shared.waiting.fetch_sub(group.len(), Ordering::Relaxed);
         group.clear();
@@ -237,6 +253,7 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
 mod tests {
     use super::*;
     use crate::store::binding::tests::binding;
+    use crate::store::call_record::tests::record;
 
     #[tokio::test]
     async fn what_is_waited_for_is_on_disk_when_it_is_told_and_of_the_rest_the_last_state() {
@@ -272,6 +289,24 @@ mod tests {
         assert!(health.is_failing());
         drop(keeper);
         ended.await;
+    }
+
+    #[tokio::test]
+    async fn records_that_cannot_be_written_are_there_after_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        db.close().await;
+        let (tell, _events) = mpsc::channel(16);
+        let health = StoreHealth::default();
+        let (keeper, ended) = Keeper::start(db, tell, health.clone());
+        let records = GROUP as u64 + 5;
+        (1..=records).for_each(|key| keeper.record(record(key, "201", "202")));
+        assert_eq!(health.waiting() as u64, records);
+        drop(keeper);
+        ended.await;
+        assert_eq!((health.waiting(), health.lost()), (0, 0));
+        let db = Db::open(folder.path()).await.unwrap();
+        assert_eq!(store::call_record::page(&db, None, "", 10_000).await.unwrap().len() as u64, records);
     }
 
     async fn saved(events: &mut mpsc::Receiver<Event>) -> (SaveKey, bool) {

@@ -75,7 +75,7 @@ pub async fn get(db: &Db, key: i64) -> Result<Option<CallRecord>, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use pbx_sip::clock::Wall;
     use pbx_switch::call::{CallKey, Outcome, Refusal};
     use pbx_switch::dialplan::{Step, Trace};
@@ -120,7 +120,8 @@ mod tests {
         assert!(!folder.path().join(ASIDE).exists());
     }
 
-    fn record(key: u64, caller: &str, dialled: &str) -> CallRecord {
+    /// A call that was refused.
+    pub fn record(key: u64, caller: &str, dialled: &str) -> CallRecord {
         CallRecord {
             key: CallKey(key),
             started: Wall(1),

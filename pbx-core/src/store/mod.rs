@@ -139,8 +139,9 @@ impl Db {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use pbx_switch::registrar::BindingChange;
+    use sqlx::Connection;
 
     use super::*;
 
@@ -175,15 +176,13 @@ mod tests {
     async fn a_locked_database_says_so_and_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open_patiently(folder.path(), Duration::from_millis(30)).await.unwrap();
-        let other = Db::open(folder.path()).await.unwrap();
-        let mut holder = other.writer.acquire().await.unwrap();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *holder).await.unwrap();
+        let held = hold(folder.path()).await;
         let binding = binding::tests::binding("201", "sip:201@192.0.2.1");
         let refused = binding::commit(&db, &[BindingChange::Put(binding.clone())]).await.unwrap_err();
         assert_eq!(refused.code(), "locked");
         assert_eq!(dialplan::insert(&db, "", "a", "b", 1).await.unwrap_err().code(), "locked");
         assert_eq!(binding::all(&db).await.unwrap(), []);
-        sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
+        held.let_go().await;
         binding::commit(&db, &[BindingChange::Put(binding)]).await.unwrap();
         assert_eq!(binding::all(&db).await.unwrap().len(), 1);
     }
@@ -207,6 +206,24 @@ mod tests {
         sqlx::query(newer).execute(&db.writer).await.unwrap();
         db.close().await;
         assert_eq!(Db::open(folder.path()).await.err().map(|error| error.code()), Some("newer"));
+    }
+
+    /// The database of a folder as another program holds it.
+    pub struct Holder(sqlx::sqlite::SqliteConnection);
+
+    impl Holder {
+        /// It lets go.
+        pub async fn let_go(self) {
+            self.0.close().await.unwrap();
+        }
+    }
+
+    /// Holds it.
+    pub async fn hold(folder: &Path) -> Holder {
+        let options = SqliteConnectOptions::new().filename(folder.join(FILE));
+        let mut connection = sqlx::sqlite::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        Holder(connection)
     }
 
     #[tokio::test]
