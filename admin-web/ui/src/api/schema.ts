@@ -602,7 +602,9 @@ export interface components {
         };
         /** @description How the database does. */
         StoreStatus: {
-            /** @description What it said last. */
+            /** @description The kind of what it said last, the catalogue's `store.<code>`; empty if all is well. */
+            code: string;
+            /** @description What it said last, in its own words. */
             error: string;
             /** @description It takes what is written. */
             good: boolean;
