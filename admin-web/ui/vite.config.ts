@@ -1,7 +1,7 @@
 import { convertCssVariables, DEFAULT_THEME, defaultCssVariablesResolver, mergeMantineTheme } from '@mantine/core';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
-import { theme } from './src/shell/theme';
+import { theme } from './src/shell/theme.ts';
 
 /**
  * The theme's CSS variables as a file. Mantine would otherwise write them into the page as an inline style, which the

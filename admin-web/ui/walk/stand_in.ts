@@ -31,7 +31,7 @@ export class StandIn {
     sip_tcp: '0.0.0.0:5060',
     registered: 0,
     calls: 0,
-    store: { good: true, waiting: 0, lost: 0, error: '' },
+    store: { good: true, waiting: 0, lost: 0, code: '', error: '' },
   };
   signedIn = true;
   needed = false;
@@ -78,9 +78,9 @@ export class StandIn {
     const json = (content: unknown, status = 200) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
     };
-    const problem = (status: number, code: string, errors?: { field?: string; code: string; line?: number }[]) => {
+    const problem = (status: number, code: string, more: Partial<Schemas['Problem']> = {}) => {
       response.writeHead(status, { 'content-type': 'application/problem+json' });
-      response.end(JSON.stringify({ type: 'about:blank', title: code, status, code, ...(errors ? { errors } : {}) }));
+      response.end(JSON.stringify({ type: 'about:blank', title: code, status, code, ...more }));
     };
     if (noun === 'setup' && method === 'GET') return json({ needed: this.needed });
     const session = { name: 'camille', role: 'admin', csrf: 'word' };
@@ -104,14 +104,11 @@ export class StandIn {
         return json({ items: this.extensions, next: null });
       case 'POST extensions': {
         if (name === 'import')
-          return problem(422, 'csv', [
-            { line: 2, code: 'extension_taken' },
-            { line: 3, code: 'number_emergency' },
-          ]);
+          return problem(422, 'csv', { errors: [{ line: 2, message: 'Ce numéro est déjà pris.' }] });
         const found = this.extensions.find(({ number }) => number === (name ?? JSON.parse(body).number));
-        const secret = { secret: 'kfm7vq2xw9rtbh4ncd3e', server: '0.0.0.0:5060' };
+        const secret = { secret: 'kfm7vq2xw9rtbh4ncd3e', server: '0.0.0.0:5060', domain: '' };
         if (more === 'secret' && found) return json({ ...found, ...secret });
-        if (found) return problem(409, 'extension_taken', [{ field: 'number', code: 'extension_taken' }]);
+        if (found) return problem(409, 'extension_taken');
         const made = extension(JSON.parse(body).number, JSON.parse(body).name);
         this.extensions = [...this.extensions, made].sort((a, b) => a.number.localeCompare(b.number));
         return json({ ...made, ...secret }, 201);

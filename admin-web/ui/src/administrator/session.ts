@@ -1,5 +1,5 @@
 /** Who is signed in, if anybody. */
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { ask, client, keepCsrfToken, type Schemas } from '../api/client';
 import { Problem } from '../api/problem';
 
@@ -32,7 +32,7 @@ export function useSignIn() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async (body: Schemas['Credentials']) => kept(await ask(client.POST('/api/v1/session', { body }))),
-    onSuccess: (session) => queries.setQueryData(['session'], session),
+    onSuccess: (session) => become(queries, session),
   });
 }
 
@@ -40,7 +40,7 @@ export function useSetUp() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async (body: Schemas['NewAdministrator']) => kept(await ask(client.POST('/api/v1/setup', { body }))),
-    onSuccess: (session) => queries.setQueryData(['session'], session),
+    onSuccess: (session) => become(queries, session),
   });
 }
 
@@ -48,14 +48,16 @@ export function useSetUpNeeded(enabled: boolean) {
   return useQuery({ queryKey: ['setup'], queryFn: () => ask(client.GET('/api/v1/setup')), enabled });
 }
 
-/** Whatever was heard before is forgotten with the session. */
 export function useSignOut() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: () => ask(client.DELETE('/api/v1/session')),
-    onSuccess: () => {
-      queries.clear();
-      queries.setQueryData(['session'], null);
-    },
+    onSuccess: () => become(queries, null),
   });
+}
+
+/** Whatever was heard as somebody else is forgotten. */
+function become(queries: QueryClient, session: Session | null): void {
+  queries.setQueryData(['session'], session);
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
 }

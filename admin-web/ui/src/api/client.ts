@@ -12,12 +12,16 @@ export function keepCsrfToken(token: string): void {
   csrfToken = token;
 }
 
-export const client = createClient<paths>({ baseUrl: globalThis.location?.origin ?? '', credentials: 'same-origin' });
+export const client = createClient<paths>({
+  baseUrl: globalThis.location?.origin ?? 'http://localhost',
+  credentials: 'same-origin',
+  fetch: (request) => globalThis.fetch(request),
+});
 
 client.use({
   onRequest({ request }) {
     // The language chosen here, which need not be the browser's: some sentences come from the server.
-    request.headers.set('accept-language', document.documentElement.lang);
+    request.headers.set('accept-language', globalThis.document?.documentElement.lang || 'fr');
     if (request.method !== 'GET' && request.method !== 'HEAD') request.headers.set('x-csrf-token', csrfToken);
     return request;
   },

@@ -1,6 +1,7 @@
 import { Badge, Button, Drawer, Group, Modal, Skeleton, Stack, Switch, TextInput, Title } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
+import { useEffect, useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { Problem } from '../api/problem';
 import { usePresence } from '../live/live';
@@ -9,6 +10,7 @@ import { fieldErrors, notOfFields } from '../shell/field_errors';
 import { IconDelete, IconKey } from '../shell/icons';
 import { notice } from '../shell/notice';
 import { ProblemAlert } from '../shell/problem_alert';
+import { useReturnFocus } from '../shell/return_focus';
 import { useWords } from '../shell/words';
 import styles from './extension_sheet.module.css';
 import { ExtensionState } from './extension_state';
@@ -19,31 +21,37 @@ export function Component() {
   const { t } = useWords();
   const { number = '' } = useParams();
   const navigate = useNavigate();
+  useReturnFocus();
   const extensions = useExtensions();
   const extension = extensions.data?.find((one) => one.number === number);
   const close = () => navigate('/extensions');
+  // A question above the sheet has the Escape key to itself.
+  const [asking, setAsking] = useState(false);
   return (
     <Drawer
       opened
       onClose={close}
       size="md"
+      closeOnEscape={!asking}
       title={extension ? `${extension.number} · ${extension.name}` : number}
       closeButtonProps={{ 'aria-label': t('shell.close') }}
     >
       {extensions.isPending && <Skeleton height={240} />}
       {extensions.data && !extension && <p>{t('problem.not_found')}</p>}
-      {extension && <Sheet key={number} extension={extension} onClose={close} />}
+      {extension && <Sheet key={number} extension={extension} onAsking={setAsking} onClose={close} />}
     </Drawer>
   );
 }
 
-function Sheet({ extension, onClose }: { extension: Extension; onClose: () => void }) {
+type Opened = { extension: Extension; onAsking: (asking: boolean) => void; onClose: () => void };
+
+function Sheet({ extension, onAsking, onClose }: Opened) {
   return (
     <Stack gap="xl">
       <ExtensionState number={extension.number} enabled={extension.enabled} />
       <Edit extension={extension} />
       <Phones number={extension.number} />
-      <Dangerous extension={extension} onClose={onClose} />
+      <Dangerous extension={extension} onAsking={onAsking} onClose={onClose} />
     </Stack>
   );
 }
@@ -127,13 +135,15 @@ function Phones({ number }: { number: string }) {
 }
 
 /** What disconnects phones. Each asks first. */
-function Dangerous({ extension, onClose }: { extension: Extension; onClose: () => void }) {
+function Dangerous({ extension, onAsking, onClose }: Opened) {
   const { t } = useWords();
   const { number, name } = extension;
   const [asksSecret, secretQuestion] = useDisclosure(false);
   const [asksDelete, deleteQuestion] = useDisclosure(false);
   const newSecret = useNewSecret(number);
   const remove = useDeleteExtension(number);
+  const asking = asksSecret || asksDelete || newSecret.data !== undefined;
+  useEffect(() => onAsking(asking), [asking, onAsking]);
   return (
     <Group gap="xs" className={styles.dangerous}>
       <Button

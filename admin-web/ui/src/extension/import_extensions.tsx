@@ -6,6 +6,7 @@ import { Copy } from '../shell/copy';
 import { IconUpload } from '../shell/icons';
 import { notice } from '../shell/notice';
 import { ProblemAlert } from '../shell/problem_alert';
+import { useReturnFocus } from '../shell/return_focus';
 import { useWords } from '../shell/words';
 import { useImportExtensions } from './extensions';
 import styles from './import_extensions.module.css';
@@ -16,6 +17,7 @@ const COLUMNS = 'number,name,secret,email';
 export function Component() {
   const { t } = useWords();
   const navigate = useNavigate();
+  useReturnFocus();
   const [csv, setCsv] = useState('');
   const upload = useImportExtensions();
   const close = () => navigate('/extensions');

@@ -4,6 +4,7 @@ import { useNavigate } from 'react-router';
 import { Problem } from '../api/problem';
 import { fieldErrors, notOfFields } from '../shell/field_errors';
 import { ProblemAlert } from '../shell/problem_alert';
+import { useReturnFocus } from '../shell/return_focus';
 import { useWords } from '../shell/words';
 import { useCreateExtension, useExtensions } from './extensions';
 import { nextNumber } from './next_number';
@@ -13,6 +14,7 @@ export function Component() {
   const words = useWords();
   const { t } = words;
   const navigate = useNavigate();
+  useReturnFocus();
   const create = useCreateExtension();
   const { data: extensions } = useExtensions();
   const form = useForm({ initialValues: { number: '', name: '', email: '' } });

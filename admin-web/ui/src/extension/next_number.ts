@@ -1,8 +1,10 @@
-/** A free number after the highest one in use, to suggest; 201 in a new house, away from every short number of the plan. */
+/**
+ * A free number after the highest one in use, to suggest. Three digits beginning with 2 or 4 to 7 collide with no short, service or
+ * emergency number of the French plan; a new house begins at 201.
+ */
 export function nextNumber(taken: readonly string[]): string {
   const used = new Set(taken);
-  const like = [...used].filter((number) => /^[24-7]\d\d$/.test(number)).map(Number);
-  let next = like.length === 0 ? 201 : Math.max(...like) + 1;
-  while (used.has(String(next))) next += 1;
-  return next > 799 || (next >= 300 && next < 400) ? '401' : String(next);
+  const safe = Array.from({ length: 599 }, (_, at) => String(201 + at)).filter((number) => !number.startsWith('3'));
+  const last = safe.findLastIndex((number) => used.has(number));
+  return safe.slice(last + 1).find((number) => !used.has(number)) ?? safe.find((number) => !used.has(number)) ?? '';
 }

@@ -10,8 +10,6 @@ const OVERSEAS = ['262', '508', '590', '594', '596'];
 export function formatNumber(number: string): string {
   const national = toNational(number);
   if (/^0\d{9}$/.test(national)) return inPairs(national);
-  if (/^\+\d{8,15}$/.test(number))
-    return number.replace(/^\+(\d{1,3}?)(\d{3})(\d{3})(\d+)$/, ['+$1$2', '$3', '$4'].join(SPACE));
   if (/^118\d{3}$/.test(number) || /^116\d{3}$/.test(number)) return `${number.slice(0, 3)}${SPACE}${number.slice(3)}`;
   return number;
 }

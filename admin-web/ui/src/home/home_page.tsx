@@ -1,7 +1,6 @@
 import { Button, Paper, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
-import { ask, client, type Schemas } from '../api/client';
+import type { Schemas } from '../api/client';
 import { CallTable } from '../call/call_table';
 import { ExtensionState } from '../extension/extension_state';
 import { useExtensions } from '../extension/extensions';
@@ -9,16 +8,13 @@ import { useCalls, useLiveConnectionState, usePresence } from '../live/live';
 import { IconDone, IconPlus, IconWarning } from '../shell/icons';
 import { Page } from '../shell/page';
 import { ProblemAlert } from '../shell/problem_alert';
+import { storeSentence, useStatus } from '../shell/store_banner';
 import { useWords } from '../shell/words';
 import styles from './home.module.css';
 
 export function Component() {
   const { t } = useWords();
-  const status = useQuery({
-    queryKey: ['status'],
-    queryFn: () => ask(client.GET('/api/v1/status')),
-    refetchInterval: 5_000,
-  });
+  const status = useStatus();
   const calls = useCalls();
   return (
     <Page title={t('nav.home')}>
@@ -61,8 +57,7 @@ function Health({ status }: { status: Schemas['Status'] }) {
   );
 
   function healthSentence(): string {
-    if (!status.store.good)
-      return t(/lock|busy/i.test(status.store.error) ? 'home.store_locked' : 'home.store_trouble');
+    if (!status.store.good) return storeSentence(t, status.store.error);
     if (connection === 'lost') return t('home.unknown');
     return calls === 0 ? t('home.good_idle') : t('home.good', { count: calls });
   }

@@ -9,7 +9,7 @@ export function LiveMark() {
   return (
     <span className={styles.mark} data-connection={connection} data-testid="live-mark">
       <span className={styles.light} aria-hidden="true" />
-      {t(`live.${connection}`)}
+      <span className={styles.word}>{t(`live.${connection}`)}</span>
     </span>
   );
 }

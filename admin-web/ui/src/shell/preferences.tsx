@@ -34,7 +34,7 @@ function LanguageSwitch() {
           lang={other}
           className={styles.language}
           aria-pressed={other === language}
-          aria-label={other === 'fr' ? 'Français' : 'English'}
+          aria-label={other === 'fr' ? 'FR Français' : 'EN English'}
           onClick={() => void chooseLanguage(other)}
         >
           {other.toUpperCase()}

@@ -11,6 +11,7 @@ import { IconCall, IconExtension, IconHome, IconMenu, IconPerson, IconRecord, Ic
 import { Notice } from './notice';
 import { Preferences } from './preferences';
 import styles from './shell.module.css';
+import { StoreBanner } from './store_banner';
 import { useWords } from './words';
 
 export function Shell() {
@@ -69,6 +70,7 @@ export function Shell() {
       </nav>
       <main id="content" className={styles.content} tabIndex={-1}>
         <ConnectionBanner />
+        <StoreBanner />
         <Outlet />
       </main>
       <Notice />

@@ -92,16 +92,25 @@ export const theme: MantineThemeOverride = {
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
+    // A window's heading is no banner of the page.
     // The lock's own style element would offend the content security policy; base.css locks instead.
     Modal: {
       defaultProps: {
         lockScroll: false,
+        attributes: { header: { role: 'presentation' } },
         centered: true,
         radius: 'lg',
         transitionProps: { transition: 'fade', duration: 120 },
       },
     },
-    Drawer: { defaultProps: { lockScroll: false, position: 'right', transitionProps: { duration: 140 } } },
+    Drawer: {
+      defaultProps: {
+        lockScroll: false,
+        attributes: { header: { role: 'presentation' } },
+        position: 'right',
+        transitionProps: { duration: 140 },
+      },
+    },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300, events: { hover: true, focus: true, touch: false } } },
     Alert: { defaultProps: { radius: 'md' } },
   },

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { type Call, type Device, extensionsOnCall, fold, type LiveEvent, nothingHeard } from './state';
+
+describe('folding', () => {
+  test('a snapshot replaces whatever was known, even with a lower number after a restart', () => {
+    const before = folded([snapshot(90, [phone('201')], [call('7')])]);
+    const { state } = fold(before, [snapshot(0, [phone('202')], [])]);
+    expect([...state.registrations.keys()]).toEqual(['202']);
+    expect(state.calls.size).toBe(0);
+    expect(state.sequence).toBe(0);
+  });
+
+  test('changes follow one another', () => {
+    const state = folded([
+      snapshot(4, [], []),
+      { kind: 'registration', sequence: 5, registration: phone('201') },
+      { kind: 'call', sequence: 6, call: call('1', 'ringing') },
+      { kind: 'call', sequence: 7, call: call('1', 'talking') },
+    ]);
+    expect(state.registrations.get('201')).toHaveLength(1);
+    expect([...state.calls.values()].map(({ state }) => state)).toEqual(['talking']);
+  });
+
+  test('what is gone leaves nothing behind, however long the page stands', () => {
+    let state = folded([snapshot(0, [], [])]);
+    for (let sequence = 1; sequence < 40_000; sequence += 4) {
+      const id = String(sequence);
+      state = fold(state, [
+        { kind: 'call', sequence, call: call(id) },
+        { kind: 'registration', sequence: sequence + 1, registration: phone('201') },
+        { kind: 'call_ended', sequence: sequence + 2, id },
+        {
+          kind: 'registration',
+          sequence: sequence + 3,
+          registration: { extension: '201', registered: false, devices: [] },
+        },
+      ]).state;
+    }
+    expect(state.calls.size + state.registrations.size).toBe(0);
+  });
+
+  test('a change heard twice counts once, a lacking one is noticed', () => {
+    const state = folded([snapshot(4, [], [call('1')])]);
+    expect(fold(state, [{ kind: 'call_ended', sequence: 4, id: '1' }])).toEqual({ state, missed: false });
+    expect(fold(state, [{ kind: 'call_ended', sequence: 6, id: '1' }]).missed).toBe(true);
+    expect(fold(nothingHeard, [{ kind: 'call_ended', sequence: 1, id: '1' }]).missed).toBe(true);
+  });
+});
+
+test('both sides of a call are on a call, a hidden caller is nobody', () => {
+  expect(extensionsOnCall([call('1'), { ...call('2'), caller: '', callee: '210' }])).toEqual(
+    new Set(['201', '202', '210']),
+  );
+});
+
+function folded(events: LiveEvent[]) {
+  const { state, missed } = fold(nothingHeard, events);
+  expect(missed).toBe(false);
+  return state;
+}
+
+function snapshot(sequence: number, registrations: ReturnType<typeof phone>[], calls: Call[]): LiveEvent {
+  return { kind: 'snapshot', sequence, snapshot: { registrations, calls } };
+}
+
+function phone(extension: string) {
+  const device: Device = {
+    contact: `sip:${extension}@192.0.2.1`,
+    address: '192.0.2.1:5060',
+    transport: 'UDP',
+    expires_at: '2026-11-26T20:30:00Z',
+  };
+  return { extension, registered: true, devices: [device] };
+}
+
+function call(id: string, state = 'ringing'): Call {
+  return {
+    id,
+    caller: '201',
+    caller_name: '',
+    dialled: '202',
+    callee: '202',
+    state,
+    started_at: '2026-11-26T19:30:00Z',
+  };
+}

@@ -1,0 +1,318 @@
+/**
+ * Every page and state in a real browser: nothing that axe-core calls a barrier (WCAG 2.2 AA, contrast and target size included), no
+ * breach of the content security policy, no request to another host, no error; by keyboard alone; live without reloading.
+ */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { extension, registration, StandIn } from './stand_in';
+import { furnish } from './venue';
+
+let browser: Browser;
+let axe: string;
+let house: StandIn;
+let page: Page;
+let context: BrowserContext;
+let complaints: string[];
+
+beforeAll(async () => {
+  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+});
+
+afterAll(() => browser.close());
+
+beforeEach(async () => {
+  house = new StandIn();
+  furnish(house);
+  await house.open();
+});
+
+afterEach(async () => {
+  await context.close();
+  house.close();
+  expect(complaints).toEqual([]);
+});
+
+async function enter(path: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<void> {
+  context = await browser.newContext({ locale: 'fr-FR', reducedMotion: 'reduce', ...options });
+  page = await context.newPage();
+  complaints = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (line) => {
+    // A refused request is the stand-in's doing; everything else, a breach of policy among it, is the page's.
+    if (line.type() === 'error' && !line.text().startsWith('Failed to load resource')) complaints.push(line.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(house.address)) complaints.push(request.url());
+  });
+  await page.goto(house.address + path);
+}
+
+async function barriers(): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    // biome-ignore lint/suspicious/noExplicitAny: axe-core came as a script
+    const found = await (globalThis as any).axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return found.violations.flatMap((rule: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
+      rule.nodes.map((node) => `${rule.id}: ${node.html} ${node.failureSummary}`),
+    );
+  });
+}
+
+const places: [string, string, string, (() => Promise<unknown>)?][] = [
+  ['home', '/', '[data-testid=health]'],
+  [
+    'home, the database locked',
+    '/',
+    '[data-testid=health] svg',
+    async () => {
+      house.status.store = {
+        good: false,
+        code: 'locked',
+        waiting: 2,
+        lost: 1,
+        error: 'database is locked',
+      };
+      await page.reload();
+    },
+  ],
+  ['extensions', '/extensions', '[data-testid=extension-state-201][data-registered=true]'],
+  ['an extension', '/extensions/201', '[role=dialog] form'],
+  [
+    'deleting it',
+    '/extensions/201',
+    '[data-testid=extension-delete-confirm]',
+    () => page.getByTestId('extension-delete').click(),
+  ],
+  ['a new extension, refused', '/extensions/new', '[aria-invalid=true]', () => create('201', 'Caisse')],
+  ['a new extension, created', '/extensions/new', '[data-testid=extension-secret]', () => create('214', 'Caisse')],
+  [
+    'an import, refused',
+    '/extensions/import',
+    '[data-testid=problem]',
+    async () => {
+      await page.locator('[role=dialog] textarea').fill('number,name,secret,email\n201,A,,');
+      await page.locator('[role=dialog] button').last().click();
+    },
+  ],
+  ['calls', '/calls', '[data-testid=call]'],
+  ['recent calls', '/call-records', 'tbody tr'],
+  [
+    'a call',
+    '/call-records/39',
+    '[data-testid=trace]',
+    async () => {
+      await page.locator('summary').click();
+    },
+  ],
+  ['no page', '/nowhere', 'h1'],
+  [
+    'the connection lost',
+    '/calls',
+    '[data-testid=connection-lost]',
+    async () => {
+      await page.getByTestId('call').first().waitFor();
+      house.reachable = false;
+      house.cut();
+    },
+  ],
+  [
+    'sign-in, refused',
+    '/sign-in',
+    '[data-testid=problem]',
+    async () => {
+      await page.getByTestId('sign-in-name').fill('camille');
+      await page.getByTestId('sign-in-password').fill('nonsense');
+      await page.getByTestId('sign-in').click();
+    },
+  ],
+  ['set-up', '/setup#token=word', '[data-testid=administrator-create]'],
+];
+
+async function create(number: string, name: string): Promise<void> {
+  await page.getByTestId('extension-number').fill(number);
+  await page.getByTestId('extension-name').fill(name);
+  await page.getByTestId('extension-create').click();
+}
+
+describe.each([
+  { colorScheme: 'light', locale: 'fr-FR' },
+  { colorScheme: 'dark', locale: 'en-GB' },
+] as const)('$colorScheme, $locale', (look) => {
+  test.each(places)('%s', async (name, path, there, act) => {
+    house.signedIn = !name.startsWith('sign-in');
+    await enter(path, look);
+    await act?.();
+    await page.locator(there).first().waitFor({ state: 'attached' });
+    await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== 'running'));
+    expect(await barriers()).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe(look.locale.slice(0, 2));
+    // WCAG 1.4.10: at 320 pixels the page itself never scrolls sideways.
+    await page.setViewportSize({ width: 320, height: 640 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  });
+});
+
+describe('live', () => {
+  test('dots and calls follow the switchboard without reloading', async () => {
+    await enter('/extensions');
+    const dot = page.getByTestId('extension-state-203');
+    await dot.and(page.locator('[data-registered=false]')).waitFor();
+    house.tell('registration', registration('203', 'Grandstream GXP2170', '192.0.2.23:5060'));
+    await dot.and(page.locator('[data-registered=true]')).waitFor();
+    house.tell('call', {
+      id: '50',
+      caller: '203',
+      caller_name: 'Régie son',
+      dialled: '205',
+      callee: '205',
+      state: 'ringing',
+      started_at: new Date().toISOString(),
+    });
+    await dot.and(page.locator('[data-state=on_call]')).waitFor();
+    house.tell('call_ended', { id: '50' });
+    await dot.and(page.locator('[data-state=registered]')).waitFor();
+  });
+
+  test('an extension made elsewhere appears with its first phone', async () => {
+    await enter('/extensions');
+    await page.getByTestId('extension-state-201').waitFor();
+    house.extensions = [...house.extensions, extension('220', 'Atelier')];
+    house.tell('registration', registration('220', 'baresip', '192.0.2.50:5060'));
+    await page.getByTestId('extension-state-220').waitFor();
+  });
+
+  test('a lost connection is said, nothing can be hung up meanwhile, and it comes back', async () => {
+    await enter('/calls');
+    await page.getByTestId('call').first().waitFor();
+    house.reachable = false;
+    house.cut();
+    await page.getByTestId('connection-lost').waitFor();
+    expect(await page.getByTestId('call').first().getByRole('button').isDisabled()).toBe(true);
+    house.reachable = true;
+    house.calls = [];
+    await page.getByTestId('connection-lost').waitFor({ state: 'detached' });
+    await page.getByTestId('call').first().waitFor({ state: 'detached' });
+  });
+
+  test('a page left open neither grows nor slows', async () => {
+    await enter('/extensions');
+    await page.getByTestId('extension-state-203').waitFor();
+    const session = await context.newCDPSession(page);
+    const weight = async () => {
+      await session.send('HeapProfiler.collectGarbage');
+      return (await session.send('Runtime.getHeapUsage')).usedSize;
+    };
+    const burst = async (events: number) => {
+      for (let at = 0; at < events; at += 2) {
+        house.tell('call', {
+          id: `x${at}`,
+          caller: '203',
+          caller_name: '',
+          dialled: '205',
+          callee: '205',
+          state: 'ringing',
+          started_at: new Date().toISOString(),
+        });
+        house.tell('call_ended', { id: `x${at}` });
+      }
+      house.tell('registration', registration('203', `after ${events}`, '192.0.2.23:5060'));
+      await page.getByText(`after ${events}`).waitFor();
+    };
+    await burst(4_000);
+    const before = await weight();
+    await burst(20_000);
+    expect((await weight()) - before).toBeLessThan(2_000_000);
+  });
+});
+
+describe('by keyboard', () => {
+  test('skip link, navigation, and the heading of the next page has the focus', async () => {
+    await enter('/');
+    await page.getByTestId('health').waitFor();
+    await page.keyboard.press('Tab');
+    expect(await focused()).toBe('Aller au contenu');
+    await page.getByTestId('nav-extensions').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement?.tagName === 'H1');
+    expect(await focused()).toBe('Postes');
+  });
+
+  test('an extension is created, its secret closed on purpose only, and the focus comes back', async () => {
+    await enter('/extensions');
+    await page.getByTestId('extension-new').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement?.getAttribute('data-testid') === 'extension-number');
+    await page.keyboard.type('214');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('Caisse');
+    await page.keyboard.press('Enter');
+    const secret = page.getByTestId('extension-secret');
+    await secret.waitFor();
+    await page.keyboard.press('Escape');
+    expect(await secret.textContent()).toBe('kfm7vq2xw9rtbh4ncd3e');
+    await page.getByTestId('extension-secret-close').focus();
+    await page.keyboard.press('Enter');
+    await secret.waitFor({ state: 'detached' });
+    await page.getByTestId('extension-state-214').waitFor();
+    expect(await page.content()).not.toContain('kfm7vq2xw9rtbh4ncd3e');
+    await page.waitForFunction(() => document.activeElement?.getAttribute('data-testid') === 'extension-new');
+  });
+
+  test('a danger is asked about first, the focus on the way back', async () => {
+    await enter('/extensions/203');
+    await page.getByTestId('extension-delete').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement?.textContent === 'Annuler');
+    await page.keyboard.press('Escape');
+    await page.getByTestId('extension-delete-confirm').waitFor({ state: 'detached' });
+    expect(await page.getByTestId('extension-state-203').count()).toBeGreaterThan(0);
+    await page.getByTestId('extension-delete').click();
+    await page.getByTestId('extension-delete-confirm').click();
+    await page.getByTestId('extension-state-203').first().waitFor({ state: 'detached' });
+  });
+});
+
+test('another language keeps a half-filled form, and is remembered', async () => {
+  await enter('/setup#token=word');
+  await page.getByTestId('administrator-name').fill('camille');
+  await page.getByRole('button', { name: 'English' }).click();
+  await page.getByText('Create the administrator').waitFor();
+  expect(await page.getByTestId('administrator-name').inputValue()).toBe('camille');
+  await page.reload();
+  await page.getByText('Create the administrator').waitFor();
+});
+
+test('a session that ends elsewhere leads to the sign-in and back to the same page', async () => {
+  await enter('/call-records');
+  await page.locator('tbody tr').first().waitFor();
+  house.signedIn = false;
+  house.cut();
+  await page.getByTestId('sign-in-name').fill('camille');
+  await page.getByTestId('sign-in-password').fill('une longue phrase');
+  await page.getByTestId('sign-in').click();
+  await page.locator('tbody tr').first().waitFor();
+  expect(new URL(page.url()).pathname).toBe('/call-records');
+  await page.getByTestId('account').click();
+  await page.getByTestId('sign-out').click();
+  await page.getByTestId('sign-in-name').waitFor();
+});
+
+async function focused(): Promise<string> {
+  return page.evaluate(() => document.activeElement?.textContent ?? '');
+}
