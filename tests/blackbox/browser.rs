@@ -39,6 +39,6 @@ fn set_up_create_an_extension_and_see_it_register() {
 
 /// The one-time link that the first start prints.
 fn setup_link(log: &str) -> String {
-    let start = log.find("http://").unwrap_or_else(|| panic!("no set-up link in:\n{log}"));
-    log[start..].split_whitespace().next().unwrap_or_default().to_owned()
+    let link = log.split_whitespace().find(|word| word.contains("/setup#token="));
+    link.unwrap_or_else(|| panic!("no set-up link in:\n{log}")).to_owned()
 }
