@@ -5,11 +5,10 @@ use std::path::Path;
 fn main() {
     let folder = Path::new("ui/dist");
     println!("cargo::rerun-if-changed=ui/dist");
-    let embedded = if folder.join("index.html").is_file() {
-        "ui/dist"
+    println!("cargo::rustc-check-cfg=cfg(front_end)");
+    if folder.join("index.html").is_file() {
+        println!("cargo::rustc-cfg=front_end");
     } else {
         println!("cargo::warning=the front end is not built: `make build` does it; the API works without it");
-        "src/without_front_end"
-    };
-    println!("cargo::rustc-env=FRONT_END={embedded}");
+    }
 }

@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/$FRONT_END"]
+#[cfg_attr(front_end, folder = "ui/dist")]
+#[cfg_attr(not(front_end), folder = "src/without_front_end")]
 struct FrontEnd;
 
 /// Serves a file or the application's page.
