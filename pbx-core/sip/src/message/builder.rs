@@ -34,12 +34,12 @@ impl Builder {
             builder = builder.copy(request, HeaderName::RecordRoute);
         }
         builder = builder.copy(request, HeaderName::From);
-        let to = request.header(HeaderName::To).unwrap_or_default();
-        builder = match to_tag {
-            Some(tag) if request.to().is_ok_and(|to| to.tag().is_none()) => {
-                builder.field(HeaderName::To.as_str().as_bytes(), &[to, b";tag=", tag.as_bytes()])
+        let name = HeaderName::To;
+        builder = match (request.header(name), to_tag) {
+            (Some(to), Some(tag)) if request.to().is_ok_and(|to| to.tag().is_none()) => {
+                builder.field(name.as_str().as_bytes(), &[to, b";tag=", tag.as_bytes()])
             }
-            _ => builder.header(HeaderName::To, to),
+            _ => builder.copy(request, name),
         };
         builder = builder.copy(request, HeaderName::CallId).copy(request, HeaderName::CSeq);
         if status == 100 {

@@ -54,7 +54,8 @@ impl Message {
         while at < text.len() {
             let mut end = at + memchr::memchr(b'\n', &text[at..]).unwrap_or(text.len() - at);
             let first = at;
-            if trim_line(&text[at..end]).is_empty() {
+            // A line of blanks is no empty line: what cuts streams does not see one in it either.
+            if matches!(&text[at..end], b"" | b"\r") {
                 at = (end + 1).min(text.len());
                 complete = true;
                 break;

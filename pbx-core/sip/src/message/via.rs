@@ -6,6 +6,10 @@ use crate::message::{Flaw, method};
 /// One Via entry, `SIP/2.0/UDP host:port;params`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Via<'a> {
+    /// `SIP`, or whatever else an element below spoke: it is the topmost alone that we read.
+    pub protocol: &'a str,
+    /// `2.0`; a request of another version is refused as a whole, and its refusal has to find the way back (RFC 4475 3.1.2.16).
+    pub version: &'a str,
     /// `UDP`, `TCP`, `TLS`, `WS`, or what came.
     pub transport: &'a str,
     /// The sent-by host: a name, an IPv4 address, or an IPv6 address in brackets.
@@ -19,11 +23,8 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads one entry; blanks may stand around slashes, colon and semicolons (RFC 4475 3.1.1.1).
     pub fn parse(text: &'a [u8]) -> Result<Via<'a>, Flaw> {
-        let (name, rest) = word(trim(text))?;
+        let (protocol, rest) = word(trim(text))?;
         let (version, rest) = word(slash(rest)?)?;
-        if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
-            return Err(Flaw::Token);
-        }
         let (transport, rest) = word(slash(rest)?)?;
         if !rest.first().is_some_and(|&byte| crate::message::params::is_blank(byte)) {
             return Err(Flaw::Token);
@@ -44,7 +45,7 @@ impl<'a> Via<'a> {
             None if port.is_empty() => None,
             None => return Err(Flaw::Host),
         };
-        Ok(Via { transport, host, port, params: Params::parse(params)? })
+        Ok(Via { protocol, version, transport, host, port, params: Params::parse(params)? })
     }
 
     /// Reads a comma-separated list.

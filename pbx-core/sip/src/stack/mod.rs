@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Now, Tick};
 use crate::entropy::Entropy;
 use crate::flow::{ConnectionId, Flow};
+use crate::message::limits::MAX_MESSAGE;
 use crate::message::{Builder, HeaderName, Message, Method, Via};
 use crate::stack::table::{Deadlines, Wake};
 use crate::transaction::client::Client;
@@ -337,13 +338,13 @@ impl Stack {
     fn receive_request(&mut self, flow: Flow, message: Message, now: Now) {
         let Ok(top) = message.top_via() else { return };
         let reply = reply_flow(&flow, &top);
+        let message = noted(message, &flow);
         if let Err(rejection) = message.check_request() {
             if *message.method() != Method::Ack {
                 self.answer(&message, reply, rejection.status);
             }
             return;
         }
-        let message = noted(message, &flow);
         let method = message.method().clone();
         let Some(branch) = branch_of(&message, &method) else { return };
         match method {
@@ -573,7 +574,8 @@ impl Stack {
             response = response.header(HeaderName::RetryAfter, "10");
         }
         let response = response.build();
-        if response.status().is_some() {
+        // A CSeq that we cannot read goes back as it came: it is the caller who has to recognise it (RFC 4475 3.1.2.4).
+        if request.header(HeaderName::CSeq).is_some() && response.bytes().len() <= MAX_MESSAGE {
             self.transmit.push_back((reply, response.bytes().clone()));
         }
     }
@@ -614,7 +616,7 @@ fn noted(message: Message, flow: &Flow) -> Message {
     if same && top.rport().is_none() && top.received().is_none() {
         return message;
     }
-    let mut entry = format!("SIP/2.0/{} {}", top.transport, top.host);
+    let mut entry = format!("{}/{}/{} {}", top.protocol, top.version, top.transport, top.host);
     if let Some(port) = top.port {
         entry.push_str(&format!(":{port}"));
     }
