@@ -34,6 +34,8 @@ pub struct TcpLimits {
     pub outbox: usize,
     /// How long a peer may take to accept a connection of ours.
     pub connect: Duration,
+    /// How long a connection that cannot be read any more stays open for the answers to what was read.
+    pub farewell: Duration,
 }
 
 impl TcpLimits {
@@ -49,6 +51,7 @@ impl TcpLimits {
             stuck: Duration::from_secs(20),
             outbox: 512 << 10,
             connect: Duration::from_secs(5),
+            farewell: Duration::from_secs(1),
         }
     }
 }
@@ -257,7 +260,7 @@ impl Tcp {
         let limits = &self.shared.limits;
         let mut framer = Framer::default();
         let (mut silent_until, mut greeted) = (Instant::now() + limits.first, false);
-        let mut stuck_until = None;
+        let (mut stuck_until, mut lost) = (None, false);
         loop {
             if connection.outbox().overflowed {
                 return "the peer is too slow";
@@ -265,11 +268,15 @@ impl Tcp {
             let writing = !connection.outbox().parts.is_empty();
             let stuck = writing.then(|| *stuck_until.get_or_insert_with(|| Instant::now() + limits.stuck));
             let until = stuck.map_or(silent_until, |stuck| stuck.min(silent_until));
-            let interest = if writing { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let interest = match (lost, writing) {
+                (false, false) => Interest::READABLE,
+                (false, true) => Interest::READABLE | Interest::WRITABLE,
+                (true, _) => Interest::WRITABLE,
+            };
             let ready = tokio::select! {
-                ready = connection.stream.ready(interest) => ready,
+                ready = connection.stream.ready(interest), if writing || !lost => ready,
                 () = connection.changed.notified() => continue,
-                () = tokio::time::sleep_until(until) => return "nothing came or went for too long",
+                () = tokio::time::sleep_until(until) => return if lost { "the framing is lost" } else { "nothing came or went for too long" },
             };
             let Ok(ready) = ready else { return "broken" };
             if ready.is_writable() {
@@ -279,7 +286,7 @@ impl Tcp {
                     Err(_) => return "broken",
                 }
             }
-            if !ready.is_readable() {
+            if lost || !ready.is_readable() {
                 continue;
             }
             let was_idle = framer.is_idle();
@@ -304,11 +311,18 @@ impl Tcp {
                         }
                         whole = true;
                     }
+                    // Where the next message begins is not known any more; those before it are still answered.
+                    Err(_) if greeted || whole => {
+                        lost = true;
+                        break;
+                    }
                     Err(_) => return "the framing is lost",
                 }
             }
             greeted |= whole;
-            if framer.is_idle() {
+            if lost {
+                silent_until = Instant::now() + limits.farewell;
+            } else if framer.is_idle() {
                 // Keep-alives alone are no greeting.
                 if greeted {
                     silent_until = Instant::now() + limits.idle;
@@ -531,6 +545,17 @@ mod tests {
         phone.write_all(b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 1\r\nl: 2\r\n\r\n").await.unwrap();
         assert_eq!(read(&mut phone, 1).await, b"");
         closed(&mut told).await;
+    }
+
+    #[tokio::test]
+    async fn what_came_before_the_framing_was_lost_is_answered() {
+        let (tcp, mut told) = listen(TcpLimits { farewell: Duration::from_millis(200), ..generous() });
+        let mut phone = TcpStream::connect(tcp.local()).await.unwrap();
+        phone.write_all(&[OPTIONS, b"rubbish sip:a SIP/2.0\r\nContent-Length: 1\r\nl: 2\r\n\r\n", OPTIONS].concat()).await.unwrap();
+        let flow = message(&mut told).await;
+        tcp.send(&flow, Bytes::from_static(b"SIP/2.0 200 OK"));
+        assert_eq!(read(&mut phone, 15).await, b"SIP/2.0 200 OK", "and then the end");
+        assert_eq!(closed(&mut told).await, flow, "what comes after it is no message");
     }
 
     fn generous() -> TcpLimits {
