@@ -2,50 +2,71 @@
 //! database that is locked.
 
 use std::fs;
-use std::path::PathBuf;
 
 use crate::house::{House, repository, secret};
 use crate::phone::{Sipp, Wire};
 
-/// The RFC 4475 messages, where this machine has them.
-fn torture() -> Option<PathBuf> {
-    let folder = repository().join("../shared/corpora/rfc4475");
-    if folder.join("index.tsv").is_file() {
-        return Some(folder);
-    }
-    println!("the RFC 4475 messages are not on this machine: this test went on without them");
-    None
+#[test]
+fn torture_messages_over_udp_are_treated_as_the_rfc_says() {
+    // Answers without `rport` go to the port of the topmost Via, so each message has an address of its own to come from.
+    torture(|house, number, message| Wire::udp_at(house, &format!("127.0.7.{}", number + 1), sent_by_port(message)), &[]);
 }
 
 #[test]
-fn torture_messages_are_treated_as_the_rfc_says() {
-    let Some(folder) = torture() else { return };
+fn torture_messages_over_tcp_are_treated_as_the_rfc_says() {
+    // A stream that holds fewer octets than are announced goes on, and one without a length cannot be cut into messages.
+    torture(|house, _, _| Wire::tcp(house), &["clerr.dat", "ncl.dat", "mcl01.dat", "inv2543.dat"]);
+}
+
+/// Sends each of the messages to one house, and judges what comes back; of `unanswered` nothing needs to.
+fn torture(wire: impl Fn(&House, usize, &[u8]) -> Wire, unanswered: &[&str]) {
+    let folder = repository().join("../shared/corpora/rfc4475");
+    let Ok(index) = fs::read_to_string(folder.join("index.tsv")) else {
+        println!("the RFC 4475 messages are not on this machine: this test went on without them");
+        return;
+    };
     let house = House::start();
-    let index = fs::read_to_string(folder.join("index.tsv")).expect("index.tsv");
-    for line in index.lines().skip(1) {
-        let mut columns = line.split('\t');
-        let (Some(file), Some(_), Some(_), Some(expected)) = (columns.next(), columns.next(), columns.next(), columns.next())
-        else {
-            continue;
-        };
+    for (number, line) in index.lines().skip(1).enumerate() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let [file, _, kind, expected, _] = columns[..] else { panic!("index.tsv: {line}") };
+        // The archive's own copy lacks the line that ends the headers.
+        let file = if file == "baddn.dat" { "baddn-fixed.dat" } else { file };
         let message = fs::read(folder.join(file)).expect("a torture message");
-        let mut wire = Wire::udp(&house);
-        // Answers go to the source of a request (RFC 3581 needs rport, which these messages lack), so only the codes that do come
-        // back can be judged; that the service lives is judged each time.
+        let mut wire = wire(&house, number, &message);
         wire.send(&message);
-        let answer = wire.next();
-        let code = answer.split(' ').nth(1).unwrap_or_default();
-        if !answer.is_empty() {
-            let fits = match expected.strip_prefix("reject:") {
-                Some(codes) => {
-                    codes.split("-or-").any(|wanted| code == wanted || wanted == "accept") || ["401", "407", "100"].contains(&code)
-                }
-                None if expected == "ignore" => false,
-                None => code != "400" || expected.contains("400"),
-            };
-            assert!(fits, "{file}: expected {expected}, answered:\n{answer}");
+        match wire.final_status() {
+            Some(status) => assert!(fits(expected, status), "{file}: expected {expected}, answered {status}"),
+            // The Via of this one is what is broken.
+            None => assert!(kind.contains("response") || file == "badinv01.dat" || unanswered.contains(&file), "{file}: no answer"),
         }
         house.lives();
+    }
+}
+
+/// Where the answer to a datagram without `rport` goes: the port of its topmost Via (RFC 3261 18.2.2).
+fn sent_by_port(message: &[u8]) -> u16 {
+    let text = String::from_utf8_lossy(message).replace("\r\n ", " ");
+    let via = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        ["via", "v"].contains(&name.trim().to_ascii_lowercase().as_str()).then(|| value.trim().to_owned())
+    });
+    let host =
+        via.as_deref().and_then(|via| via.split(';').next()?.split_whitespace().last().map(str::to_owned)).unwrap_or_default();
+    host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(5060)
+}
+
+/// Is this status the treatment? What is refused only once it is known who asks may be answered by a challenge.
+fn fits(expected: &str, status: u16) -> bool {
+    let challenged = matches!(status, 401 | 407);
+    match expected.strip_prefix("reject:") {
+        None if expected == "valid" => status != 400,
+        None => expected == "valid-or-400",
+        Some(codes) => {
+            let mut codes = codes.split("-or-");
+            codes.clone().any(|code| code.parse() == Ok(status))
+                || codes.clone().any(|code| code == "accept") && (200..300).contains(&status)
+                || challenged && codes.any(|code| ["406", "415", "accept"].contains(&code))
+        }
     }
 }
 
@@ -69,7 +90,7 @@ fn broken_datagrams_never_stop_the_service() {
     ] {
         wire.send(bytes);
     }
-    let valid = fs::read(repository().join("tests/fixtures/sip/register.sip")).unwrap_or_else(|_| loops.as_bytes().to_vec());
+    let valid = fs::read(repository().join("tests/fixtures/sip/register.sip")).expect("a fixture");
     for length in (0..valid.len()).step_by(7) {
         wire.send(&valid[..length]);
     }

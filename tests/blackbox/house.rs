@@ -39,6 +39,9 @@ pub fn free_port() -> u16 {
     panic!("no free port on loopback");
 }
 
+/// The configuration file of a house that has one.
+const CONFIGURATION: &str = "house.toml";
+
 /// A running (or stopped) switchboard; stopped when dropped.
 pub struct House {
     directory: TempDir,
@@ -59,6 +62,14 @@ impl House {
     /// An empty house, started with more environment.
     pub fn start_with(environment: &[(&str, &str)]) -> House {
         let mut house = House::empty(environment);
+        house.open();
+        house
+    }
+
+    /// An empty house, started with a configuration file.
+    pub fn start_configured(configuration: &str) -> House {
+        let mut house = House::empty(&[]);
+        std::fs::write(house.path(CONFIGURATION), configuration).expect("a configuration file");
         house.open();
         house
     }
@@ -106,6 +117,9 @@ impl House {
     /// `pbx` with this house's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pbx"));
+        if self.path(CONFIGURATION).exists() {
+            command.arg("--config").arg(self.path(CONFIGURATION));
+        }
         command
             .args(arguments)
             .env("PBX_DATA_DIR", self.path("."))

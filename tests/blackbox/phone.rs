@@ -194,6 +194,47 @@ impl Drop for Baresip {
     }
 }
 
+/// A headless Linphone that registers, and does nothing else.
+pub struct Linphone {
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Linphone {
+    /// Registers `number` with the house.
+    pub fn start(house: &House, number: &str) -> Linphone {
+        let folder = TempDir::new().expect("a folder for linphone");
+        let port = free_port();
+        let config = format!(
+            "[sip]\nsip_port={port}\ndefault_proxy=0\nregister_only_when_network_is_up=0\nregister_only_when_upnp_is_ok=0\nipv6_migration_done=1\nuse_ipv6=0\n\
+             [net]\nfirewall_policy=none\n[app]\nauto_download_linkto=\n[sound]\nplayback_dev_id=\n[video]\ncapture=0\ndisplay=0\n\
+             [auth_info_0]\nusername={number}\npasswd={}\nrealm=*\n[proxy_0]\nreg_proxy=<sip:{1}>\nreg_identity=sip:{number}@{1}\nreg_expires=600\nreg_sendregister=1\npublish=0\n",
+            secret(number),
+            house.sip_udp,
+        );
+        fs::create_dir_all(folder.path().join(".local/share/linphone")).expect("linphone's folder");
+        let config_file = folder.path().join("linphonerc");
+        fs::write(&config_file, config).expect("linphone's config");
+        let child = Command::new("linphonec")
+            .arg("-c")
+            .arg(&config_file)
+            .env("HOME", folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("linphonec starts (Debian package linphone-cli)");
+        Linphone { child, _folder: folder }
+    }
+}
+
+impl Drop for Linphone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A phone made of bytes: writes what it is told and shows what comes back.
 pub enum Wire {
     Udp(UdpSocket, SocketAddr),
@@ -202,7 +243,12 @@ pub enum Wire {
 
 impl Wire {
     pub fn udp(house: &House) -> Wire {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        Wire::udp_at(house, "127.0.0.1", 0)
+    }
+
+    /// From this address of loopback and this port.
+    pub fn udp_at(house: &House, address: &str, port: u16) -> Wire {
+        let socket = UdpSocket::bind((address, port)).expect("a socket");
         socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
         Wire::Udp(socket, house.sip_udp)
     }
@@ -239,6 +285,21 @@ impl Wire {
         }
         .unwrap_or(0);
         String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    /// The status of the first final response; nothing if none comes.
+    pub fn final_status(&mut self) -> Option<u16> {
+        loop {
+            let next = self.next();
+            // Several messages may lie in one segment of a stream.
+            let mut statuses = next.lines().filter_map(|line| line.strip_prefix("SIP/2.0 ")?.split(' ').next()?.parse().ok());
+            if next.is_empty() {
+                return None;
+            }
+            if let Some(status) = statuses.find(|status: &u16| *status >= 200) {
+                return Some(status);
+            }
+        }
     }
 
     /// Reads until something fits.
