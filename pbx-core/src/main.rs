@@ -21,7 +21,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let lang = Lang::of_environment();
-    let parsed = command::parse(lang, std::env::args_os());
+    let parsed = match command::parse(lang, std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err((said, true)) => {
+            let _ = std::io::stdout().write_all(said.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err((said, false)) => {
+            eprint!("{said}");
+            return ExitCode::from(2);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(run(parsed, lang)),

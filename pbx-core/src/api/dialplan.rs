@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pbx_sip::clock::Wall;
 use pbx_switch::dialplan::{CallFacts, Caller, Destination, Dialplan, PlanWarning, Step as TraceStep, decide, normalise};
-use pbx_switch::directory::ExtensionNumber;
+use pbx_switch::directory::{Directory, ExtensionNumber};
 use pbx_switch::event::Event;
 use pbx_switch::feature::refused_at_once;
 use serde::{Deserialize, Serialize};
@@ -108,10 +108,7 @@ pub fn check_alone(text: &str) -> Result<(usize, Vec<PlanWarning>), Error> {
 pub async fn explain(desk: &Desk, question: &Question) -> Result<Answer, Error> {
     let directory = desk.directory().await?;
     let (plan, _) = desk.plan().await?;
-    let caller = match ExtensionNumber::new(question.from.trim()) {
-        Ok(number) => Caller::Extension(number),
-        Err(_) => normalise(&question.from).map_or(Caller::Anonymous, Caller::Outside),
-    };
+    let caller = caller_of(question.from.trim(), &directory).ok_or(Error::Invalid { field: "from", code: "caller" })?;
     let at = match question.at.as_deref().map(str::trim).filter(|at| !at.is_empty()) {
         None => runtime::now().wall,
         Some(at) => Wall(instant_of(at, &directory).ok_or(Error::Invalid { field: "at", code: "instant" })?),
@@ -140,6 +137,17 @@ fn instant_of(text: &str, directory: &pbx_switch::directory::Directory) -> Optio
     }
     let local: jiff::civil::DateTime = text.parse().ok()?;
     directory.sites.values().next()?.instant(local).map(|wall| wall.0)
+}
+
+/// Who is meant; nobody, if there is no such extension and it is no number either.
+fn caller_of(from: &str, directory: &Directory) -> Option<Caller> {
+    if from.eq_ignore_ascii_case("anonymous") {
+        return Some(Caller::Anonymous);
+    }
+    match ExtensionNumber::new(from) {
+        Ok(number) => directory.extension(number.as_str()).map(|_| Caller::Extension(number)),
+        Err(_) => normalise(from).map(Caller::Outside),
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +197,10 @@ mod tests {
         assert_eq!(ask("0199001234", "0899123456").await.refused.as_deref(), Some("premium"));
         let at = |at: &str| Question { from: "201".into(), to: "202".into(), at: Some(at.into()) };
         assert!(explain(&desk, &at("2026-12-24T19:45:00Z")).await.is_ok());
+        for wrong in ["299", "nobody", ""] {
+            let question = Question { from: wrong.into(), to: "202".into(), at: None };
+            assert!(matches!(explain(&desk, &question).await, Err(Error::Invalid { field: "from", .. })), "{wrong}");
+        }
         for wrong in ["tomorrow", "19:45", "2026-13-24T19:45"] {
             assert!(matches!(explain(&desk, &at(wrong)).await, Err(Error::Invalid { field: "at", .. })), "{wrong}");
         }

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::catalogue::{Lang, text};
 
@@ -50,24 +51,77 @@ pub enum Command {
     Version,
 }
 
-/// Reads a command line; prints help or what is wrong with it, and ends, as clap does.
-pub fn parse(lang: Lang, arguments: impl IntoIterator<Item = OsString>) -> Parsed {
-    let matches = grammar(lang).get_matches_from(arguments);
+/// Reads a command line. Where help was asked for or something is wrong: what is to be said, and whether it is help.
+pub fn parse(lang: Lang, arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, (String, bool)> {
+    let matches = grammar(lang).try_get_matches_from(arguments).map_err(|error| said_of(&error, lang))?;
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
-    Parsed { config: path("config"), data_dir: path("data_dir"), command: command(&matches) }
+    Ok(Parsed { config: path("config"), data_dir: path("data_dir"), command: command(&matches) })
+}
+
+/// What clap found, in the reader's language.
+fn said_of(error: &clap::Error, lang: Lang) -> (String, bool) {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return (error.to_string(), true);
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return (error.to_string(), false);
+    }
+    let value = |kind: ContextKind| match error.get(kind) {
+        Some(ContextValue::String(value)) => value.clone(),
+        Some(ContextValue::Strings(values)) => values.join(", "),
+        _ => String::new(),
+    };
+    let known = [value(ContextKind::ValidValue), value(ContextKind::ValidSubcommand)].concat();
+    let (key, argument) = match error.kind() {
+        ErrorKind::InvalidValue if !known.is_empty() => ("cli.wrong.values", value(ContextKind::InvalidArg)),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => ("cli.wrong.value", value(ContextKind::InvalidArg)),
+        ErrorKind::UnknownArgument => ("cli.wrong.unknown", value(ContextKind::InvalidArg)),
+        ErrorKind::InvalidSubcommand => ("cli.wrong.command", value(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingRequiredArgument => ("cli.wrong.missing", value(ContextKind::InvalidArg)),
+        ErrorKind::MissingSubcommand => ("cli.wrong.missing_command", String::new()),
+        ErrorKind::ArgumentConflict => ("cli.wrong.twice", value(ContextKind::InvalidArg)),
+        _ => ("cli.wrong.other", String::new()),
+    };
+    let wrong = text(lang, key, &[("argument", argument), ("value", value(ContextKind::InvalidValue)), ("known", known)]);
+    (format!("{wrong}\n{}\n", text(lang, "cli.wrong.more", &[("command", "pbx".to_owned())])), false)
 }
 
 fn grammar(lang: Lang) -> clap::Command {
     let said = |key: &str| text(lang, key, &[]);
-    let sub = |name: &'static str, key: &str| clap::Command::new(name).about(said(key));
+    let heading = |key: &str| text(lang, &format!("cli.help.{key}"), &[]);
+    // clap's own words are English; these stand in their place, in each command.
+    let dressed = |command: clap::Command, inner: &str| {
+        let inner = if inner.is_empty() { String::new() } else { format!("\n\n{}:\n{{{inner}}}", heading(inner)) };
+        let inner = inner.replace("{arguments}", "{positionals}").replace("{commands}", "{subcommands}");
+        command
+            .disable_help_subcommand(true)
+            .disable_help_flag(true)
+            .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).help(heading("help")))
+            .help_template(format!(
+                "{{about-with-newline}}\n{}: {{usage}}{inner}\n\n{}:\n{{options}}\n",
+                heading("usage"),
+                heading("options")
+            ))
+    };
+    let sub = |name: &'static str, key: &str| {
+        let inner = match key {
+            "cli.extensions" | "cli.dialplan" | "cli.admin" | "cli.token" => "commands",
+            "cli.check" | "cli.extensions.import" | "cli.dialplan.import" | "cli.dialplan.export" | "cli.admin.create" => {
+                "arguments"
+            }
+            _ => "",
+        };
+        dressed(clap::Command::new(name).about(said(key)), inner)
+    };
     let arg = |name: &'static str| Arg::new(name).help(said(&format!("cli.arg.{name}")));
     let file = || arg("file").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
     let path = |name: &'static str, long: &'static str| {
         arg(name).long(long).value_name("PATH").value_parser(clap::value_parser!(PathBuf)).global(true)
     };
-    clap::Command::new("pbx")
-        .about(said("cli.pbx"))
+    dressed(clap::Command::new("pbx").about(said("cli.pbx")), "commands")
         .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(true)
+        .arg(Arg::new("version").short('V').long("version").action(ArgAction::Version).help(heading("version")))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .arg(path("config", "config"))
@@ -138,10 +192,31 @@ mod tests {
 
     #[test]
     fn commands_are_read() {
-        let read = |line: &str| parse(Lang::En, line.split(' ').map(OsString::from));
+        let read = |line: &str| parse(Lang::En, line.split(' ').map(OsString::from)).unwrap();
         assert_eq!(read("pbx serve --data-dir /d").data_dir, Some(PathBuf::from("/d")));
         let explain = Command::Explain { from: "201".into(), to: "112".into(), at: None };
         assert_eq!(read("pbx explain --from 201 --to 112").command, explain);
         assert_eq!(read("pbx token create --role read").command, Command::CreateToken("read".into()));
+    }
+
+    #[test]
+    fn what_is_wrong_and_help_are_said_in_the_readers_language() {
+        let said = |line: &str| parse(Lang::Fr, line.split(' ').map(OsString::from)).unwrap_err();
+        for (line, words) in [
+            ("pbx token create --role boss", "admin, read"),
+            ("pbx token create", "--role"),
+            ("pbx serve --hurry", "--hurry"),
+            ("pbx dance", "dance"),
+            ("pbx extensions", "import"),
+        ] {
+            let (text, help) = said(line);
+            assert!(!help && text.contains(words), "{line}: {text}");
+            assert!(!text.contains("error") && !text.contains("Usage:"), "{line}: {text}");
+        }
+        for line in ["pbx --help", "pbx check --help", "pbx extensions --help", "pbx explain -h"] {
+            let (text, help) = said(line);
+            assert!(help && text.contains("Utilisation"), "{text}");
+            assert!(!text.contains("Usage") && !text.contains("Print"), "{text}");
+        }
     }
 }
