@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/tools/bin:$(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 PBX := target/release/pbx
 
-.PHONY: help run demo test bench build ui format clean
+.PHONY: help run demo test bench soak build ui format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -26,9 +26,12 @@ test: ## the whole check: format, lints, front end, every test, dependency polic
 	$(CARGO) nextest run --workspace
 	$(CARGO) deny --log-level error check bans licenses sources
 
-bench: build ## the figures: registration, calls and relay beside Kamailio and rtpengine
+bench: build ## the figures beside Kamailio and rtpengine, written into README.md; WHAT=signalling|media|memory|inside: only printed
 	@scripts/prerequisites bench
-	scripts/bench $(PBX)
+	scripts/bench $(PBX) $(or $(WHAT),--write)
+
+soak: build ## random calls for SECONDS (600): memory, descriptors and ports must stay flat
+	SECONDS_OF_SOAK=$(or $(SECONDS),600) scripts/soak $(PBX)
 
 build: ## the release binary, front end included
 	@scripts/prerequisites run
