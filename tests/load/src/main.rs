@@ -78,6 +78,7 @@ fn run(mode: &str, mut options: Options) -> Result<bool, Failure> {
         "registrations" => {
             let asked = Registrations {
                 server: address,
+                series: 0,
                 first: options.take("first", 1000)?,
                 users: options.take("users", 1000)?,
                 total: options.take("total", 1200)?,
@@ -129,7 +130,7 @@ fn registrations(asked: &Registrations, server: &Server) -> Result<Value, Failur
 
 /// The callees are registered, one after the other, before anything is measured.
 pub fn register_callees(phones: &Phones, server: SocketAddr) -> Result<(), Failure> {
-    let asked = Registrations { server, first: CALLEES, users: 500, total: 500, rate: 0.0 };
+    let asked = Registrations { server, series: 0, first: CALLEES, users: 500, total: 500, rate: 0.0 };
     match registrations::run(&asked, phones.callees())? {
         registered if registered.failed == 0 => Ok(()),
         registered => Err(format!("{} callees could not register", registered.failed).into()),

@@ -13,6 +13,8 @@ use crate::wire::{REPETITIONS, T1, receive, wait};
 pub struct Registrations {
     /// Where it listens.
     pub server: SocketAddr,
+    /// Another one for each run of this process: a phone's Call-ID is its own.
+    pub series: usize,
     /// The first user; the next ones count up.
     pub first: u32,
     /// How many users; after the last the first comes again.
@@ -48,7 +50,7 @@ struct Attempt {
 /// Carries it out; `contact` is the socket that registers and that calls will come to.
 pub fn run(asked: &Registrations, contact: &UdpSocket) -> io::Result<Registered> {
     let here = contact.local_addr()?;
-    let run = std::process::id();
+    let run = format!("r-{}-{}", std::process::id(), asked.series);
     let mut result = Registered::default();
     let mut attempts: Vec<Attempt> = Vec::with_capacity(asked.total);
     let mut repeat: VecDeque<(Instant, usize, u32)> = VecDeque::new();
@@ -62,7 +64,7 @@ pub fn run(asked: &Registrations, contact: &UdpSocket) -> io::Result<Registered>
         if may_begin && begins <= now {
             let index = attempts.len();
             let user = asked.first + u32::try_from(index).unwrap_or(0) % asked.users.max(1);
-            let request = register(asked.server, here, user, (run, index), 1, "");
+            let request = register(asked.server, here, user, (&run, index), 1, "");
             let _ = contact.send_to(request.as_bytes(), asked.server);
             repeat.push_back((now + T1, index, 1));
             attempts.push(Attempt { user, begun: now, request, cseq: 1, repetitions: 0, over: false });
@@ -87,7 +89,7 @@ pub fn run(asked: &Registrations, contact: &UdpSocket) -> io::Result<Registered>
         wait(&[contact], next.unwrap_or(now + T1));
         while let Some((octets, _)) = receive(contact, &mut buffer) {
             let Some(message) = Message::read(octets) else { continue };
-            let known = message.header("Call-ID").strip_prefix(&format!("r-{run}-"));
+            let known = message.header("Call-ID").strip_prefix(&format!("{run}-"));
             let Some(index) = known.and_then(|index| index.parse::<usize>().ok()) else { continue };
             let Some(attempt) = attempts.get_mut(index) else { continue };
             let (Some(status), false, true) = (message.status(), attempt.over, message.cseq().0 == attempt.cseq) else { continue };
@@ -97,7 +99,7 @@ pub fn run(asked: &Registrations, contact: &UdpSocket) -> io::Result<Registered>
                 (100..200, _) => continue,
                 (401 | 407, Some((name, value))) if attempt.cseq == 1 => {
                     let credentials = format!("{name}: {value}\r\n");
-                    attempt.request = register(asked.server, here, attempt.user, (run, index), 2, &credentials);
+                    attempt.request = register(asked.server, here, attempt.user, (&run, index), 2, &credentials);
                     (attempt.cseq, attempt.repetitions) = (2, 0);
                     let _ = contact.send_to(attempt.request.as_bytes(), asked.server);
                     repeat.push_back((Instant::now() + T1, index, 2));
@@ -117,11 +119,11 @@ pub fn run(asked: &Registrations, contact: &UdpSocket) -> io::Result<Registered>
     Ok(result)
 }
 
-fn register(server: SocketAddr, here: SocketAddr, user: u32, (run, index): (u32, usize), cseq: u32, credentials: &str) -> String {
+fn register(server: SocketAddr, here: SocketAddr, user: u32, (run, index): (&str, usize), cseq: u32, credentials: &str) -> String {
     let domain = server.ip();
     let head = format!(
-        "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKr{run}-{index}-{cseq};rport\r\nMax-Forwards: 70\r\n\
-         From: <sip:{user}@{domain}>;tag=r{index}\r\nTo: <sip:{user}@{domain}>\r\nCall-ID: r-{run}-{index}\r\n\
+        "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{run}-{index}-{cseq};rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:{user}@{domain}>;tag=r{index}\r\nTo: <sip:{user}@{domain}>\r\nCall-ID: {run}-{index}\r\n\
          CSeq: {cseq} REGISTER\r\nContact: <sip:{user}@{here}>\r\nExpires: 3600\r\n{credentials}"
     );
     ended(head, "")

@@ -7,11 +7,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::CALLERS;
+use crate::Failure;
+use crate::STRAGGLERS;
+use crate::pair;
 use crate::phones::{Ended, Happened, Phones, Plan};
+use crate::register_callees;
 use crate::registrations::{self, Registrations};
 use crate::server::Server;
 use crate::sound::{Side, Sound};
-use crate::{CALLERS, Failure, STRAGGLERS, pair, register_callees, wire};
+use crate::wire;
 
 /// What begins in a second, calls and registrations together.
 const BEGIN_PER_SECOND: f64 = 8.0;
@@ -39,14 +44,15 @@ pub fn run(address: SocketAddr, server: &Server, lasting: Duration) -> Result<bo
     let mut next_look = start;
     let (mut looks, mut failures) = (Vec::new(), Vec::new());
     let mut legs: HashMap<usize, [usize; 2]> = HashMap::new();
-    let (mut begun, mut cancelled, mut registered) = (0, 0, 0);
+    let (mut begun, mut cancelled, mut registering, mut registered) = (0, 0, 0, 0);
     while start.elapsed() < lasting || (phones.open() > 0 && start.elapsed() < lasting + STRAGGLERS * 4) {
         let now = Instant::now();
         if now >= next && start.elapsed() < lasting {
             next = now + Duration::from_secs_f64(chance.below(2000) as f64 / 1000.0 / BEGIN_PER_SECOND);
             if chance.below(4) == 0 {
                 let first = CALLERS.start + chance.below(500);
-                let asked = Registrations { server: address, first, users: 1, total: 1, rate: 0.0 };
+                registering += 1;
+                let asked = Registrations { server: address, series: registering, first, users: 1, total: 1, rate: 0.0 };
                 let result = registrations::run(&asked, &anew)?;
                 registered += result.done;
                 failures.extend((0..result.failed).map(|_| "a registration".to_owned()));
