@@ -1,0 +1,232 @@
+//! Calls: how they begin, what their features say, and how they end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use pbx_media_words::LegKey;
+use pbx_sip::clock::{Now, Tick};
+use pbx_sip::flow::Flow;
+use pbx_sip::message::{HeaderName, Message, Uri};
+use pbx_sip::stack::ServerKey;
+
+use crate::action::Action;
+use crate::call::{Beginning, Call, CallKey, Outcome, Outside, Phone, Refusal, Signal};
+use crate::dialplan::{CallFacts, Caller, decide};
+use crate::feature::{Feature, Told, Word};
+use crate::registrar::Binding;
+use crate::status::{Change, LiveCall};
+use crate::switch::{Ongoing, Switch};
+
+/// How long a call that is over waits for media's last figures.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// How often calls are asked whether anybody is still there.
+const PULSE: Duration = Duration::from_secs(10);
+
+impl Switch {
+    pub(super) fn invite(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
+        let Some(extension) = self.authenticated(key, message, now) else { return };
+        let name = self.directory.extension(extension.as_str()).map(|extension| extension.name.clone()).unwrap_or_default();
+        let dialled = match Uri::parse(message.request_uri()) {
+            Ok(uri) => uri.user_decoded().map(|user| user.into_owned()).unwrap_or_default(),
+            Err(_) => return self.refuse(key, message, 400, now),
+        };
+        let dialled: String = dialled.split(';').next().unwrap_or_default().chars().take(64).collect();
+        let full = if self.draining {
+            Some(Refusal::Stopping)
+        } else if self.calls.len() >= self.config.most_calls {
+            Some(Refusal::TooManyCalls)
+        } else {
+            None
+        };
+        if let Some(refusal) = full {
+            let response = self.reply(message, refusal.status()).header(HeaderName::RetryAfter, "10").build();
+            return self.stack.respond(key, response, now);
+        }
+        let caller = Caller::Extension(extension);
+        let facts = CallFacts { caller: caller.clone(), dialled: dialled.clone(), at: now.wall };
+        let decision = decide(&self.dialplan, &self.directory, &facts);
+        self.next_call += 1;
+        let call_key = CallKey(self.next_call);
+        let plan_revision = self.plan_revision;
+        let begun = {
+            let mut outside = self.outside(now);
+            let beginning = Beginning {
+                key: call_key,
+                caller,
+                caller_name: name,
+                dialled,
+                trace: decision.trace,
+                plan_revision,
+                invite: message,
+                server: key,
+                flow,
+            };
+            Call::begin(beginning, &mut outside)
+        };
+        let call = match begun {
+            Ok(call) => call,
+            Err(status) => return self.refuse(key, message, status, now),
+        };
+        let mut feature = Feature::of(&decision.destination, self.config.ring_for);
+        let words = feature.handle(Told::Begun);
+        self.calls.insert(call_key, Ongoing { call, feature, wake: None, closing: Vec::new() });
+        self.publish_call(call_key);
+        self.carry_out(call_key, words, now);
+    }
+
+    /// Carries out a feature's words; what they lead to at once is told back to it.
+    pub(super) fn carry_out(&mut self, key: CallKey, words: Vec<Word>, now: Now) {
+        for word in words {
+            match word {
+                Word::Wake(after) => self.wake(key, Some(now.tick + after)),
+                Word::StopRinging => self.with_call(key, now, |call, outside| {
+                    call.stop_ringing(outside);
+                    Signal::Nothing
+                }),
+                Word::Refuse(refusal) => self.with_call(key, now, |call, outside| call.refuse(refusal, outside)),
+                Word::Ring(number) => {
+                    let phones: Vec<Phone> = self.registrar.bindings(number.as_str()).iter().map(phone_of).collect();
+                    let mut rung = 0;
+                    for phone in &phones {
+                        self.with_call(key, now, |call, outside| {
+                            rung += usize::from(call.ring(phone, outside));
+                            Signal::Nothing
+                        });
+                    }
+                    if rung == 0 {
+                        let told = if phones.is_empty() { Told::Unregistered } else { Told::Refused(Refusal::TooManyCalls) };
+                        self.tell(key, told, now);
+                    } else {
+                        self.publish_call(key);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, key: CallKey, told: Told, now: Now) {
+        let Some(ongoing) = self.calls.get_mut(&key) else { return };
+        let words = ongoing.feature.handle(told);
+        self.carry_out(key, words, now);
+    }
+
+    /// Lets a call handle something, and sees to what that leads to.
+    pub(super) fn with_call(&mut self, key: CallKey, now: Now, step: impl FnOnce(&mut Call, &mut Outside<'_>) -> Signal) {
+        let Some(mut ongoing) = self.calls.remove(&key) else { return };
+        let was_answered = ongoing.call.answered.is_some();
+        let signal = step(&mut ongoing.call, &mut self.outside(now));
+        let answered = !was_answered && ongoing.call.answered.is_some();
+        self.calls.insert(key, ongoing);
+        if answered {
+            // From here on nobody waits for an answer; the pulse asks whether anybody is still there.
+            self.wake(key, Some(now.tick + PULSE));
+        }
+        match signal {
+            Signal::Nothing => {}
+            Signal::Changed => self.publish_call(key),
+            Signal::Refused(refusal) => self.tell(key, Told::Refused(refusal), now),
+            Signal::Over => self.over(key, now),
+        }
+    }
+
+    pub(super) fn over(&mut self, key: CallKey, now: Now) {
+        let Some(ongoing) = self.calls.get_mut(&key) else { return };
+        ongoing.closing = ongoing.call.open_media().collect();
+        if ongoing.closing.is_empty() {
+            self.finish(key, now);
+        } else {
+            self.wake(key, Some(now.tick + CLOSING));
+        }
+    }
+
+    pub(super) fn finish(&mut self, key: CallKey, now: Now) {
+        self.wake(key, None);
+        let Some(ongoing) = self.calls.remove(&key) else { return };
+        for leg in ongoing.call.legs() {
+            self.index.legs.remove(&leg.key);
+        }
+        self.actions.push_back(Action::Record(Box::new(ongoing.call.record(now.wall))));
+        self.publish(Change::CallEnded(key));
+    }
+
+    pub(super) fn woke(&mut self, key: CallKey, now: Now) {
+        let Some(ongoing) = self.calls.get_mut(&key) else { return };
+        ongoing.wake = None;
+        if ongoing.call.is_over() {
+            return self.finish(key, now);
+        }
+        if ongoing.call.answered.is_none() {
+            return self.tell(key, Told::Woke, now);
+        }
+        let dead_after = self.config.dead_after;
+        self.wake(key, Some(now.tick + PULSE));
+        self.with_call(key, now, |call, outside| {
+            if call.is_dead(dead_after, outside) { call.hang_up(Outcome::Lost, outside) } else { Signal::Nothing }
+        });
+    }
+
+    pub(super) fn wake(&mut self, key: CallKey, when: Option<Tick>) {
+        let Some(ongoing) = self.calls.get_mut(&key) else { return };
+        if let Some(before) = std::mem::replace(&mut ongoing.wake, when) {
+            self.wakes.remove(&(before, key));
+        }
+        if let Some(when) = when {
+            self.wakes.insert((when, key), ());
+        }
+    }
+
+    pub(super) fn media_event(&mut self, event: pbx_media_words::Event, now: Now) {
+        use pbx_media_words::Event as Media;
+        match event {
+            Media::PortsFree(pairs) => self.ports.extend(pairs),
+            Media::Figures { leg, figures } => self.counted(leg, figures, now),
+            Media::Closed { leg, figures } => {
+                self.counted(leg, figures, now);
+                let Some(key) = self.index.legs.remove(&leg) else { return };
+                let Some(ongoing) = self.calls.get_mut(&key) else { return };
+                ongoing.closing.retain(|open| *open != leg);
+                if ongoing.call.is_over() && ongoing.closing.is_empty() {
+                    self.finish(key, now);
+                }
+            }
+            Media::Latched { .. } | Media::Silent { .. } | Media::Digit { .. } => {}
+        }
+    }
+
+    pub(super) fn counted(&mut self, leg: LegKey, figures: pbx_media_words::Figures, now: Now) {
+        let Some(key) = self.index.legs.get(&leg).copied() else { return };
+        self.with_call(key, now, |call, outside| {
+            call.counted(leg, figures, outside);
+            Signal::Nothing
+        });
+    }
+
+    /// A call whose state cannot be trusted any more.
+    pub(super) fn discard(&mut self, key: CallKey, now: Now) {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            self.with_call(key, now, |call, outside| call.hang_up(Outcome::Refused(Refusal::Fault), outside))
+        }));
+        if ended.is_err() {
+            self.calls.remove(&key);
+            self.publish(Change::CallEnded(key));
+        }
+    }
+
+    pub(super) fn publish_call(&mut self, key: CallKey) {
+        let Some(live) = self.calls.get(&key).filter(|ongoing| !ongoing.call.is_over()).map(|ongoing| LiveCall::of(&ongoing.call))
+        else {
+            return;
+        };
+        self.publish(Change::Call(Box::new(live)));
+    }
+}
+
+fn phone_of(binding: &Binding) -> Phone {
+    Phone {
+        party: binding.aor.to_string(),
+        contact: binding.contact.clone(),
+        flow: binding.flow,
+        user_agent: binding.user_agent.clone(),
+    }
+}

@@ -1,0 +1,122 @@
+//! What the SIP stack has heard, and whom it concerns.
+
+use pbx_sip::clock::Now;
+use pbx_sip::dialog::{Dialog, DialogId};
+use pbx_sip::flow::Flow;
+use pbx_sip::message::{HeaderName, Message, Method, Supported};
+use pbx_sip::stack::{ClientKey, Heard, ServerKey};
+
+use crate::call::CallKey;
+use crate::switch::{ALLOW, Switch};
+
+/// Options, bodies and methods we know.
+const METHODS: [Method; 7] =
+    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Info, Method::Register];
+const SUPPORTED: Supported<'static> = Supported { methods: &METHODS, option_tags: &[], bodies: &[("application", "sdp")] };
+
+impl Switch {
+    pub(super) fn heard(&mut self, heard: Heard, now: Now) {
+        match heard {
+            Heard::Request { key, flow, message } => self.request(key, flow, &message, now),
+            Heard::Acknowledged { key, message } => {
+                if let Some((call, leg)) = self.index.servers.remove(&key) {
+                    self.with_call(call, now, |call, outside| call.acknowledged(leg, &message, outside));
+                }
+            }
+            Heard::NotAcknowledged { key } => {
+                if let Some((call, _)) = self.index.servers.remove(&key) {
+                    self.with_call(call, now, |call, outside| call.not_acknowledged(outside));
+                }
+            }
+            Heard::Cancelled { key, .. } => {
+                if let Some((call, _)) = self.index.servers.get(&key).copied() {
+                    self.with_call(call, now, |call, outside| call.cancelled(outside));
+                }
+            }
+            Heard::Response { key, flow, message } => self.response(key, flow, &message, now),
+            Heard::TimedOut { key } | Heard::FlowFailed { key } => {
+                if let Some((call, leg)) = self.index.clients.remove(&key) {
+                    self.with_call(call, now, |call, outside| call.failed(leg, key, outside));
+                }
+            }
+        }
+    }
+
+    pub(super) fn request(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
+        if let Err(rejection) = message.check_supported(&SUPPORTED) {
+            let mut response = self.reply(message, rejection.status);
+            response = match rejection.status {
+                405 | 501 => response.header(HeaderName::Allow, ALLOW),
+                415 | 406 => response.header(HeaderName::Accept, "application/sdp"),
+                420 => response.header(HeaderName::Unsupported, rejection.unsupported.join(", ")),
+                _ => response,
+            };
+            return self.stack.respond(key, response.build(), now);
+        }
+        if let Some(dialog) = DialogId::of_request(message) {
+            return self.request_in_dialog(key, &dialog, message, now);
+        }
+        match message.method() {
+            Method::Register => self.register(key, flow, message, now),
+            Method::Options => {
+                let response = self
+                    .reply(message, 200)
+                    .header(HeaderName::Allow, ALLOW)
+                    .header(HeaderName::Accept, "application/sdp")
+                    .header(HeaderName::Supported, "");
+                self.stack.respond(key, response.build(), now);
+            }
+            Method::Invite if message.max_forwards() == Ok(Some(0)) => self.refuse(key, message, 483, now),
+            Method::Invite => self.invite(key, flow, message, now),
+            // BYE, INFO: of a dialog that we do not know.
+            _ => self.refuse(key, message, 481, now),
+        }
+    }
+
+    pub(super) fn request_in_dialog(&mut self, key: ServerKey, dialog: &DialogId, message: &Message, now: Now) {
+        let Some((call, leg)) = self.index.dialogs.get(dialog).copied() else { return self.refuse(key, message, 481, now) };
+        let Some(ongoing) = self.calls.get_mut(&call) else { return self.refuse(key, message, 481, now) };
+        let in_order = ongoing.call.in_order(leg, message);
+        if !in_order {
+            return self.refuse(key, message, 500, now);
+        }
+        match message.method() {
+            Method::Bye => {
+                self.refuse(key, message, 200, now);
+                self.with_call(call, now, |call, outside| call.bye(leg, outside));
+            }
+            Method::Invite => self.with_call(call, now, |call, outside| call.reinvited(leg, key, message, outside)),
+            Method::Info => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),
+            Method::Options => self.refuse(key, message, 200, now),
+            _ => self.refuse(key, message, 405, now),
+        }
+    }
+
+    pub(super) fn response(&mut self, key: ClientKey, flow: Flow, message: &Message, now: Now) {
+        let known = self.index.clients.get(&key).copied().filter(|(call, _)| self.calls.contains_key(call));
+        if let Some((call, leg)) = known {
+            return self.with_call(call, now, |call, outside| call.response(leg, key, message, outside));
+        }
+        // A phone that answered a call which is over, or which it has lost: acknowledged and sent home (RFC 3261 13.2.2.4).
+        let stray = *message.method() == Method::Invite && message.status().is_some_and(|status| (200..300).contains(&status));
+        if let (true, Ok(mut dialog)) = (stray, Dialog::uac(message, message)) {
+            self.stack.acknowledge(key, dialog.ack(dialog.local_cseq), flow);
+            self.stack.request(dialog.request(&Method::Bye), flow, now);
+        }
+    }
+
+    /// Which call a heard message concerns, for the net below.
+    pub(super) fn concerned(&self, heard: &Heard) -> Option<CallKey> {
+        match heard {
+            Heard::Request { message, .. } => {
+                DialogId::of_request(message).and_then(|dialog| self.index.dialogs.get(&dialog)).map(|(call, _)| *call)
+            }
+            Heard::Acknowledged { key, .. } | Heard::NotAcknowledged { key } | Heard::Cancelled { key, .. } => {
+                self.index.servers.get(key).map(|(call, _)| *call)
+            }
+            Heard::Response { key, .. } | Heard::TimedOut { key } | Heard::FlowFailed { key } => {
+                self.index.clients.get(key).map(|(call, _)| *call)
+            }
+        }
+    }
+}

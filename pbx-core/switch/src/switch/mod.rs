@@ -1,0 +1,297 @@
+//! The house as one machine: SIP stack, registrar, calls and their features, told one event at a time.
+
+mod calling;
+mod hearing;
+mod registering;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pbx_media_words::{Command, LegKey, PortPair};
+use pbx_sip::auth::{Algorithm, Authenticator};
+use pbx_sip::clock::{Now, Tick};
+use pbx_sip::entropy::Entropy;
+use pbx_sip::message::{Builder, HeaderName, Message};
+use pbx_sip::stack::{ServerKey, Stack};
+use pbx_sip::transaction::Timers;
+
+use crate::action::{Action, SaveKey};
+use crate::call::{Call, CallKey, Index, Outcome, Outside};
+use crate::dialplan::Dialplan;
+use crate::directory::{Directory, ExtensionNumber};
+use crate::event::Event;
+use crate::feature::Feature;
+use crate::registrar::{Binding, Expiry, Registrar};
+use crate::status::{Change, Published};
+
+/// How a house behaves.
+#[derive(Clone, Debug)]
+pub struct SwitchConfig {
+    /// SIP domain: the host of From and To in what we send.
+    pub domain: String,
+    /// Digest realm, drawn at the first start.
+    pub realm: String,
+    /// Signs nonces; drawn at the first start.
+    pub nonce_key: [u8; 32],
+    /// Offered in this order.
+    pub algorithms: Vec<Algorithm>,
+    /// Phones that give up at an algorithm they do not know, instead of passing it over (RFC 7616 3.7), and so are offered MD5 alone:
+    /// part of their User-Agent. baresip 1.0 is one; `two_phones` shows it.
+    pub md5_only: Vec<String>,
+    /// A nonce is good for so long.
+    pub nonce_life: Duration,
+    /// Bounds of registrations.
+    pub expiry: Expiry,
+    /// How long a phone rings before nobody came.
+    pub ring_for: Duration,
+    /// A call in which neither side sends anything for so long is over.
+    pub dead_after: Duration,
+    /// The most calls at once.
+    pub most_calls: usize,
+    /// What we call ourselves.
+    pub user_agent: String,
+    /// RFC 3261's times.
+    pub timers: Timers,
+}
+
+/// The machine.
+pub struct Switch {
+    config: SwitchConfig,
+    stack: Stack,
+    entropy: Entropy,
+    auth: Authenticator,
+    directory: Arc<Directory>,
+    dialplan: Arc<Dialplan>,
+    plan_revision: i64,
+    registrar: Registrar,
+    calls: BTreeMap<CallKey, Ongoing>,
+    /// When which call is to be woken.
+    wakes: BTreeMap<(Tick, CallKey), ()>,
+    index: Index,
+    ports: VecDeque<PortPair>,
+    media: VecDeque<Command>,
+    waiting_for_disk: BTreeMap<SaveKey, (ServerKey, Message, ExtensionNumber)>,
+    next_save: u64,
+    next_leg: u64,
+    next_call: u64,
+    sequence: u64,
+    draining: bool,
+    drained: bool,
+    actions: VecDeque<Action>,
+    /// Bugs caught at a call's edge, for the figures.
+    faults: u64,
+}
+
+/// A call with the feature that runs it.
+struct Ongoing {
+    call: Call,
+    feature: Feature,
+    wake: Option<Tick>,
+    /// Media that has not yet said its last figures, once the call is over.
+    closing: Vec<LegKey>,
+}
+
+const ALLOW: &str = crate::call::ALLOW;
+
+impl Switch {
+    /// A switch that begins now, with what the store kept.
+    pub fn new(
+        config: SwitchConfig,
+        directory: Arc<Directory>,
+        (dialplan, plan_revision): (Arc<Dialplan>, i64),
+        bindings: Vec<Binding>,
+        seed: [u8; 32],
+        now: Now,
+    ) -> Switch {
+        let mut entropy = Entropy::from_seed(seed);
+        let stack = Stack::new(config.timers, Entropy::from_seed(entropy.bytes()));
+        let auth = Authenticator::new(&config.realm, config.nonce_key, config.algorithms.clone(), config.nonce_life, now);
+        let bindings =
+            bindings.into_iter().filter(|binding| directory.extension(binding.aor.as_str()).is_some_and(|known| known.enabled));
+        let registrar = Registrar::new(config.expiry, bindings.collect(), now.wall);
+        // Keys rise from the time of birth, so that they are never used twice.
+        let first = u64::try_from(now.wall.0).unwrap_or(0);
+        let mut switch = Switch {
+            config,
+            stack,
+            entropy,
+            auth,
+            directory,
+            dialplan,
+            plan_revision,
+            registrar,
+            calls: BTreeMap::new(),
+            wakes: BTreeMap::new(),
+            index: Index::default(),
+            ports: VecDeque::new(),
+            media: VecDeque::new(),
+            waiting_for_disk: BTreeMap::new(),
+            next_save: 0,
+            next_leg: first,
+            next_call: first,
+            sequence: 0,
+            draining: false,
+            drained: false,
+            actions: VecDeque::new(),
+            faults: 0,
+        };
+        let known: Vec<ExtensionNumber> = switch.registrar.each().map(|(aor, _)| aor.clone()).collect();
+        known.iter().for_each(|aor| switch.publish_registration(aor));
+        switch
+    }
+
+    /// One event.
+    pub fn handle(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Received { flow, octets } => self.guarded(now, |switch| switch.stack.receive(flow, octets, now)),
+            Event::FlowClosed { flow } => {
+                self.stack.flow_closed(flow);
+                let changes = self.registrar.flow_closed(&flow);
+                self.bindings_gone(changes);
+            }
+            Event::Media(event) => self.guarded(now, |switch| switch.media_event(event, now)),
+            Event::DirectoryChanged(directory) => self.directory_changed(directory),
+            Event::DialplanChanged { plan, revision } => (self.dialplan, self.plan_revision) = (plan, revision),
+            Event::Saved { batch, stored } => self.saved(batch, stored, now),
+            Event::HangUp { call } => self.with_call(call, now, |call, outside| call.hang_up(Outcome::HungUp, outside)),
+            Event::Drain => self.draining = true,
+            Event::EndCalls => {
+                for key in self.calls.keys().copied().collect::<Vec<_>>() {
+                    self.with_call(key, now, |call, outside| call.hang_up(Outcome::HungUp, outside));
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Everything whose time has come.
+    pub fn handle_deadline(&mut self, now: Now) {
+        self.stack.handle_deadline(now);
+        let lapsed = self.registrar.lapse(now.wall);
+        self.bindings_gone(lapsed);
+        while let Some((&(when, key), ())) = self.wakes.first_key_value() {
+            if when > now.tick {
+                break;
+            }
+            self.wakes.pop_first();
+            self.guarded(now, |switch| switch.woke(key, now));
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to come back.
+    pub fn poll_deadline(&self, now: Now) -> Option<Tick> {
+        let lapse = self.registrar.next_lapse().map(|when| now.tick + (when - now.wall));
+        let wake = self.wakes.first_key_value().map(|((when, _), ())| *when);
+        [self.stack.poll_deadline(), lapse, wake].into_iter().flatten().min()
+    }
+
+    /// Calls that are not over.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Transactions alive, for figures and tests.
+    pub fn transactions(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// Requests of ours without a final answer, for whoever wants to end in peace.
+    pub fn unanswered(&self) -> usize {
+        self.stack.unanswered()
+    }
+
+    /// What there is of each thing that ends with the calls and requests it belongs to, for tests and figures: in a house at rest,
+    /// nothing of any.
+    pub fn left_over(&self) -> Vec<(&'static str, usize)> {
+        vec![
+            ("calls", self.calls.len()),
+            ("transactions", self.stack.len()),
+            ("wakes of calls", self.wakes.len()),
+            ("requests of ours in the index", self.index.clients.len()),
+            ("INVITEs to us in the index", self.index.servers.len()),
+            ("dialogs in the index", self.index.dialogs.len()),
+            ("legs in the index", self.index.legs.len()),
+            ("registrations that wait for the disk", self.waiting_for_disk.len()),
+        ]
+    }
+
+    /// Bugs that ended a call each.
+    pub fn faults(&self) -> u64 {
+        self.faults
+    }
+
+    /// The phones of an extension.
+    pub fn bindings(&self, aor: &str) -> &[Binding] {
+        self.registrar.bindings(aor)
+    }
+
+    /// Runs one step with a net below: a bug ends what it happened to, not the house.
+    fn guarded(&mut self, now: Now, step: impl FnOnce(&mut Switch)) {
+        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
+            self.faults += 1;
+            tracing::error!(faults = self.faults, "a fault of ours was caught; what it happened to is discarded");
+        }
+        while let Some(heard) = self.stack.poll_heard() {
+            let concerned = self.concerned(&heard);
+            if catch_unwind(AssertUnwindSafe(|| self.heard(heard, now))).is_err() {
+                self.faults += 1;
+                tracing::error!(faults = self.faults, "a fault of ours was caught; its call is discarded");
+                if let Some(key) = concerned {
+                    self.discard(key, now);
+                }
+            }
+        }
+    }
+
+    /// Drains what the step left: heard messages, media commands, octets.
+    fn settle(&mut self, now: Now) {
+        self.guarded(now, |_| {});
+        while let Some(command) = self.media.pop_front() {
+            self.actions.push_back(Action::Media(command));
+        }
+        while let Some((flow, octets)) = self.stack.poll_transmit() {
+            self.actions.push_back(Action::Send { flow, octets });
+        }
+        if self.draining && !self.drained && self.calls.is_empty() {
+            self.drained = true;
+            self.actions.push_back(Action::Drained);
+        }
+    }
+
+    fn reply(&mut self, message: &Message, status: u16) -> Builder {
+        let tag = self.entropy.token();
+        Builder::response_to(message, status, Some(&tag)).header(HeaderName::Server, &self.config.user_agent)
+    }
+
+    fn refuse(&mut self, key: ServerKey, message: &Message, status: u16, now: Now) {
+        let response = self.reply(message, status).build();
+        self.stack.respond(key, response, now);
+    }
+
+    fn publish(&mut self, change: Change) {
+        self.sequence += 1;
+        self.actions.push_back(Action::Publish(Published { sequence: self.sequence, change }));
+    }
+
+    fn outside(&mut self, now: Now) -> Outside<'_> {
+        Outside {
+            stack: &mut self.stack,
+            entropy: &mut self.entropy,
+            ports: &mut self.ports,
+            media: &mut self.media,
+            index: &mut self.index,
+            domain: &self.config.domain,
+            user_agent: &self.config.user_agent,
+            next_leg: &mut self.next_leg,
+            now,
+        }
+    }
+}

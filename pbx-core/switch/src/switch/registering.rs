@@ -1,0 +1,148 @@
+//! Phones come and go: REGISTER, its credentials, and what is written to disk.
+
+use std::sync::Arc;
+
+use pbx_sip::auth::{Algorithm, Ha1, Verdict};
+use pbx_sip::clock::Now;
+use pbx_sip::flow::Flow;
+use pbx_sip::message::{HeaderName, Message, Uri};
+use pbx_sip::stack::ServerKey;
+
+use crate::action::{Action, SaveKey};
+use crate::directory::{Directory, Extension, ExtensionNumber};
+use crate::registrar::{BindingChange, RegisterRefusal};
+use crate::status::{Change, Device, Registration};
+use crate::switch::Switch;
+
+impl Switch {
+    pub(super) fn register(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
+        let Some(extension) = self.authenticated(key, message, now) else { return };
+        let aor = message.to().ok().and_then(|to| to.uri_view().ok()).filter(Uri::is_sip).and_then(|uri| uri.user_decoded());
+        match aor {
+            Some(user) if user == extension.as_str() => {}
+            Some(_) => return self.refuse(key, message, 403, now),
+            None => return self.refuse(key, message, 400, now),
+        }
+        match self.registrar.register(&extension, message, flow, now.wall) {
+            Err(refusal) => {
+                let mut response = match refusal {
+                    RegisterRefusal::Malformed => self.reply(message, 400),
+                    RegisterRefusal::TooMany => self.reply(message, 403),
+                    RegisterRefusal::OutOfOrder => self.reply(message, 500),
+                    RegisterRefusal::TooBrief => self.reply(message, 423),
+                };
+                if refusal == RegisterRefusal::TooBrief {
+                    response = response.header(HeaderName::MinExpires, self.registrar.least_s().to_string());
+                }
+                self.stack.respond(key, response.build(), now);
+            }
+            Ok(done) => {
+                if !done.changes.is_empty() {
+                    let batch = self.save(done.changes, done.essential);
+                    self.publish_registration(&extension);
+                    if done.essential {
+                        self.waiting_for_disk.insert(batch, (key, message.clone(), extension));
+                        return;
+                    }
+                }
+                self.registered(key, message, &extension, now);
+            }
+        }
+    }
+
+    /// 200, with every contact and its remaining time (RFC 3261 10.3 step 8).
+    pub(super) fn registered(&mut self, key: ServerKey, message: &Message, extension: &ExtensionNumber, now: Now) {
+        let mut response = self.reply(message, 200);
+        for binding in self.registrar.bindings(extension.as_str()) {
+            let left = (binding.expires - now.wall).as_micros().div_ceil(1_000_000);
+            let mut contact = format!("<{}>;expires={left}", binding.contact);
+            if let Some(instance) = &binding.instance {
+                contact.push_str(&format!(";+sip.instance=\"{instance}\""));
+            }
+            response = response.header(HeaderName::Contact, contact);
+        }
+        self.stack.respond(key, response.build(), now);
+    }
+
+    pub(super) fn saved(&mut self, batch: SaveKey, stored: bool, now: Now) {
+        let Some((key, message, extension)) = self.waiting_for_disk.remove(&batch) else { return };
+        if stored {
+            self.registered(key, &message, &extension, now);
+        } else {
+            let response = self.reply(&message, 503).header(HeaderName::RetryAfter, "30").build();
+            self.stack.respond(key, response, now);
+        }
+    }
+
+    pub(super) fn directory_changed(&mut self, directory: Arc<Directory>) {
+        self.directory = directory;
+        let gone: Vec<ExtensionNumber> = self
+            .registrar
+            .each()
+            .map(|(aor, _)| aor.clone())
+            .filter(|aor| !self.directory.extension(aor.as_str()).is_some_and(|extension| extension.enabled))
+            .collect();
+        for aor in gone {
+            let changes = self.registrar.forget(&aor);
+            self.bindings_gone(changes);
+        }
+    }
+
+    pub(super) fn bindings_gone(&mut self, changes: Vec<BindingChange>) {
+        if changes.is_empty() {
+            return;
+        }
+        let whose: std::collections::BTreeSet<ExtensionNumber> = changes
+            .iter()
+            .map(|change| match change {
+                BindingChange::Put(binding) => binding.aor.clone(),
+                BindingChange::Remove { aor, .. } => aor.clone(),
+            })
+            .collect();
+        self.save(changes, false);
+        whose.iter().for_each(|aor| self.publish_registration(aor));
+    }
+
+    pub(super) fn save(&mut self, changes: Vec<BindingChange>, awaited: bool) -> SaveKey {
+        self.next_save += 1;
+        let batch = SaveKey(self.next_save);
+        self.actions.push_back(Action::Save { batch, changes, awaited });
+        batch
+    }
+
+    /// The extension that sent a request, if it knows its secret; otherwise a challenge has been sent. Wrong secrets, unknown and
+    /// switched-off extensions are answered alike.
+    pub(super) fn authenticated(&mut self, key: ServerKey, message: &Message, now: Now) -> Option<ExtensionNumber> {
+        let directory = Arc::clone(&self.directory);
+        let ha1_of = |user: &str| -> Option<Ha1> {
+            directory.extension(user).filter(|extension: &&Extension| extension.enabled).map(|extension| extension.ha1.clone())
+        };
+        let stale = match self.auth.check(message, ha1_of, now) {
+            Verdict::Agreed { user } => return ExtensionNumber::new(&user).ok(),
+            Verdict::Challenge { stale } => stale,
+            Verdict::Wrong { .. } => false,
+        };
+        let mut response = self.reply(message, 401);
+        let user_agent = message.header(HeaderName::UserAgent).map(String::from_utf8_lossy).unwrap_or_default();
+        let md5_only = self.config.md5_only.iter().any(|part| user_agent.contains(part.as_str()));
+        let challenges = self.auth.challenges(stale, now);
+        let fits = |(algorithm, _): &(Algorithm, String)| !md5_only || *algorithm == Algorithm::Md5;
+        for (_, value) in challenges.into_iter().filter(fits) {
+            response = response.header(HeaderName::WwwAuthenticate, value);
+        }
+        self.stack.respond(key, response.build(), now);
+        None
+    }
+
+    pub(super) fn publish_registration(&mut self, extension: &ExtensionNumber) {
+        let devices = self.registrar.bindings(extension.as_str()).iter().map(|binding| Device {
+            contact: binding.contact.clone(),
+            user_agent: binding.user_agent.clone(),
+            address: binding.flow.remote,
+            transport: binding.flow.transport.as_str().to_owned(),
+            expires: binding.expires,
+        });
+        let registration = Registration { extension: extension.clone(), devices: devices.collect() };
+        self.publish(Change::Registration(registration));
+    }
+}
