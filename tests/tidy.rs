@@ -84,7 +84,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("nix", &["pbx-core/src/transport/udp.rs"]),
     ("jiff", &["pbx-core/switch/src/dialplan/", "pbx-core/switch/src/directory/", "pbx-core/src/api/", "pbx-core/src/command/"]),
     ("rsip", &["pbx-core/sip/tests/"]),
-    ("md5", &["pbx-core/sip/src/auth.rs", "pbx-core/sip/tests/digest.rs"]),
+    ("md5", &["pbx-core/sip/src/auth.rs", "pbx-core/sip/tests/digest.rs", "pbx-core/switch/tests/"]),
     ("anyhow", &["pbx-core/src/main.rs", "pbx-core/src/runtime/start.rs", "pbx-core/src/command/"]),
 ];
 

@@ -322,6 +322,11 @@ impl Stack {
         }
     }
 
+    /// A request of ours, as long as its transaction lives.
+    pub fn sent(&self, key: ClientKey) -> Option<&Message> {
+        self.clients.get(&key).map(|client| &client.request)
+    }
+
     /// Sends the ACK of a 2xx to our INVITE `key`, and again each time that 2xx comes again.
     pub fn acknowledge(&mut self, key: ClientKey, ack: Builder, flow: Flow) {
         let branch = format!("z9hG4bK{}", self.entropy.token());

@@ -64,6 +64,7 @@ impl Call {
             b: Vec::new(),
             refused: None,
             rang: false,
+            early: false,
             outcome: None,
             infos: Vec::new(),
         })

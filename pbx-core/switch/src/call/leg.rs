@@ -41,11 +41,13 @@ pub struct Leg {
     pub dialog: Option<Dialog>,
     /// Its INVITE that waits for our final response or its ACK.
     pub server: Option<ServerKey>,
+    /// Its first INVITE was acknowledged.
+    pub acknowledged: bool,
     /// Our INVITE to it.
     pub client: Option<ClientKey>,
     /// Our side of its session.
     pub local: Option<Local>,
-    /// Its ports of ours.
+    /// Its ports of ours, until media has closed them.
     pub ports: Option<PortPair>,
     /// Its side of the session, as last said.
     pub remote: Option<Description>,
@@ -77,6 +79,7 @@ impl Leg {
             state: LegState::Offered,
             dialog: None,
             server: None,
+            acknowledged: false,
             client: None,
             local: None,
             ports: None,

@@ -52,6 +52,16 @@ pub struct Index {
     pub legs: BTreeMap<LegKey, CallKey>,
 }
 
+impl Index {
+    /// Forgets what belongs to no call of these.
+    pub fn retain(&mut self, is_call: impl Fn(CallKey) -> bool) {
+        self.clients.retain(|_, (call, _)| is_call(*call));
+        self.servers.retain(|_, (call, _)| is_call(*call));
+        self.dialogs.retain(|_, (call, _)| is_call(*call));
+        self.legs.retain(|_, call| is_call(*call));
+    }
+}
+
 /// What a call may reach while it handles something.
 pub struct Outside<'a> {
     /// To send by.
@@ -64,6 +74,8 @@ pub struct Outside<'a> {
     pub media: &'a mut VecDeque<pbx_media_words::Command>,
     /// Who is who.
     pub index: &'a mut Index,
+    /// Each BYE that waits for the ACK of our 2xx.
+    pub goodbyes: &'a mut BTreeMap<ServerKey, (pbx_sip::message::Builder, pbx_sip::flow::Flow)>,
     /// Host of our From and To.
     pub domain: &'a str,
     /// What we call ourselves.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use pbx_media_words::{Command, Figures, LegKey};
 use pbx_sip::clock::Wall;
 use pbx_sip::dialog::Dialog;
+use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message, Method};
 use pbx_sip::sdp::{Description, Direction, Format, agreed};
 use pbx_sip::stack::{ClientKey, ServerKey};
@@ -56,6 +57,8 @@ pub struct Call {
     pub(crate) refused: Option<Refusal>,
     /// Leg A was told that it rings.
     pub(crate) rang: bool,
+    /// Leg A's offer was answered in a provisional response.
+    pub(crate) early: bool,
     /// Once it is over.
     pub(crate) outcome: Option<Outcome>,
     /// INFO passed from one leg to the other: our request, and theirs that waits for its answer.
@@ -66,11 +69,12 @@ pub struct Call {
 const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Call {
-    /// Rings a phone: leg B, with an offer of ours. False if there is no port left.
+    /// Rings a phone: leg B, with an offer of ours. False if there are no ports left for it and the caller.
     pub fn ring(&mut self, phone: &Phone, outside: &mut Outside<'_>) -> bool {
         let mut leg = Leg::new(&phone.party, phone.flow, outside);
         leg.user_agent.clone_from(&phone.user_agent);
-        if !leg.open(outside) {
+        // The caller's ports first: nobody is rung whose answer could not be taken.
+        if !self.a.open(outside) || !leg.open(outside) {
             return false;
         }
         let formats = match &self.a.remote {
@@ -106,12 +110,35 @@ impl Call {
 
     /// Turns the call away.
     pub fn refuse(&mut self, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
-        self.over(Outcome::Refused(refusal), outside)
+        self.over(Outcome::Refused(refusal), None, outside)
     }
 
     /// An administrator, or the end of the house, ends it.
     pub fn hang_up(&mut self, outcome: Outcome, outside: &mut Outside<'_>) -> Signal {
-        self.over(outcome, outside)
+        self.over(outcome, None, outside)
+    }
+
+    /// After a fault of ours, when its state cannot be trusted any more: whoever was not told yet is told, whatever was thought before.
+    pub fn discard(&mut self, outside: &mut Outside<'_>) {
+        self.outcome = None;
+        self.over(Outcome::Refused(Refusal::Fault), None, outside);
+    }
+
+    /// And if even that fails: its ports go back, and it is over.
+    pub fn discard_at_least(&mut self, outside: &mut Outside<'_>) {
+        let outcome = Outcome::Refused(Refusal::Fault);
+        self.outcome = Some(outcome);
+        for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
+            leg.end(outcome.code(), outside);
+        }
+    }
+
+    /// A request within its dialog came by this way: answers and requests of ours go back along it, also when the phone has another
+    /// connection or another address than before.
+    pub fn reached_by(&mut self, leg: LegKey, flow: Flow) {
+        if let Some(leg) = self.leg(leg) {
+            leg.flow = flow;
+        }
     }
 
     /// Adds what happened to the trace.
@@ -124,6 +151,7 @@ impl Call {
         let Some(status) = message.status() else { return Signal::Nothing };
         if let Some(at) = self.infos.iter().position(|(ours, _, _)| *ours == client) {
             if status >= 200 {
+                outside.index.clients.remove(&client);
                 let (_, server, request) = self.infos.swap_remove(at);
                 self.answer_info(server, request, status, outside);
             }
@@ -157,6 +185,7 @@ impl Call {
     pub fn acknowledged(&mut self, leg: LegKey, message: &Message, outside: &mut Outside<'_>) -> Signal {
         let Some(leg) = self.leg(leg) else { return Signal::Nothing };
         leg.server = None;
+        leg.acknowledged = true;
         if !leg.offer_open {
             return Signal::Nothing;
         }
@@ -165,7 +194,7 @@ impl Call {
         let formats = answer.as_ref().map(|answer| agreed(&leg.formats, &answer.formats)).unwrap_or_default();
         if formats.is_empty() {
             // An offer that is never answered is a call nobody hears (RFC 3261 13.2.1).
-            return self.over(Outcome::Lost, outside);
+            return self.over(Outcome::Lost, None, outside);
         }
         leg.formats = formats;
         leg.remote = answer;
@@ -174,23 +203,22 @@ impl Call {
     }
 
     /// Our 2xx was never acknowledged.
-    pub fn not_acknowledged(&mut self, outside: &mut Outside<'_>) -> Signal {
-        self.over(Outcome::Lost, outside)
+    pub fn not_acknowledged(&mut self, leg: LegKey, outside: &mut Outside<'_>) -> Signal {
+        if let Some(leg) = self.leg(leg) {
+            leg.server = None;
+        }
+        self.over(Outcome::Lost, None, outside)
     }
 
     /// The caller gives up.
     pub fn cancelled(&mut self, outside: &mut Outside<'_>) -> Signal {
-        self.over(Outcome::Abandoned, outside)
+        self.over(Outcome::Abandoned, None, outside)
     }
 
     /// BYE on one of its legs.
     pub fn bye(&mut self, leg: LegKey, outside: &mut Outside<'_>) -> Signal {
-        // It has said goodbye itself, and is not told.
-        if let Some(dialog) = self.leg(leg).and_then(|leg| leg.dialog.take()) {
-            outside.index.dialogs.remove(&dialog.id);
-        }
         let outcome = if self.answered.is_some() { Outcome::Answered } else { Outcome::Abandoned };
-        self.over(outcome, outside)
+        self.over(outcome, Some(leg), outside)
     }
 
     /// What media has counted.
@@ -200,6 +228,13 @@ impl Call {
                 leg.heard = outside.now.tick;
             }
             leg.figures = figures;
+        }
+    }
+
+    /// Media has closed this leg.
+    pub fn closed(&mut self, leg: LegKey) {
+        if let Some(leg) = self.leg(leg) {
+            leg.ports = None;
         }
     }
 
@@ -300,7 +335,7 @@ impl Call {
         {
             // Early media: the caller hears what the one phone sends, a tone or an announcement.
             let body = self.answer_to_a();
-            self.rang = true;
+            (self.rang, self.early) = (true, true);
             self.respond(183, body, outside);
             return Signal::Changed;
         }
@@ -312,7 +347,9 @@ impl Call {
     }
 
     fn accepted(&mut self, place: usize, client: ClientKey, message: &Message, outside: &mut Outside<'_>) -> Signal {
-        let Ok(mut dialog) = Dialog::uac(message, message) else { return Signal::Nothing };
+        let Some(Ok(mut dialog)) = outside.stack.sent(client).map(|invite| Dialog::uac(invite, message)) else {
+            return Signal::Nothing;
+        };
         dialog.early = false;
         let flow = self.b[place].flow;
         outside.stack.acknowledge(client, dialog.ack(1), flow);
@@ -358,13 +395,16 @@ impl Call {
         let taken = agreed(&self.b[place].formats, &answer.formats);
         // Where they number a format otherwise than our offer did, they are sent their own number.
         let theirs = agreed(&answer.formats, &taken);
-        if theirs.is_empty() || !self.a.open(outside) {
+        if theirs.is_empty() || self.early && agreed(&self.a.formats, &taken).is_empty() {
             return false;
         }
-        self.a.formats = match &self.a.remote {
-            Some(offer) => agreed(&offer.formats, &taken),
-            None => taken,
-        };
+        // What leg A was answered early is the answer to its offer, and stays so.
+        if !self.early {
+            self.a.formats = match &self.a.remote {
+                Some(offer) => agreed(&offer.formats, &taken),
+                None => taken,
+            };
+        }
         let b = &mut self.b[place];
         b.formats = theirs;
         b.remote = Some(answer);
@@ -385,7 +425,9 @@ impl Call {
 
     fn leg_refused(&mut self, place: usize, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
         let before = self.b[place].state;
-        self.b[place].client = None;
+        if let Some(client) = self.b[place].client.take() {
+            outside.index.clients.remove(&client);
+        }
         if before == LegState::Over {
             return Signal::Nothing;
         }
@@ -407,8 +449,8 @@ impl Call {
         }
     }
 
-    /// The end, whoever wished it: each side is told in the way its state asks for; once.
-    fn over(&mut self, outcome: Outcome, outside: &mut Outside<'_>) -> Signal {
+    /// The end, whoever wished it: each side is told in the way its state asks for, but for the one that said goodbye itself; once.
+    fn over(&mut self, outcome: Outcome, gone: Option<LegKey>, outside: &mut Outside<'_>) -> Signal {
         if self.is_over() {
             return Signal::Nothing;
         }
@@ -424,7 +466,8 @@ impl Call {
             };
             self.respond(status, None, outside);
         }
-        for (_, server, request) in std::mem::take(&mut self.infos) {
+        for (client, server, request) in std::mem::take(&mut self.infos) {
+            outside.index.clients.remove(&client);
             self.answer_info(server, request, 481, outside);
         }
         let how = outcome.code();
@@ -433,9 +476,13 @@ impl Call {
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
             if let Some(mut dialog) = leg.dialog.take() {
                 outside.index.dialogs.remove(&dialog.id);
-                if leg.answered.is_some() {
+                if leg.answered.is_some() && gone != Some(leg.key) {
                     let bye = leg.signed(dialog.request(&Method::Bye), outside);
-                    outside.stack.request(bye, leg.flow, outside.now);
+                    match leg.server {
+                        // Whoever answered says no goodbye before its answer is acknowledged (RFC 3261 15).
+                        Some(server) if !leg.acknowledged => _ = outside.goodbyes.insert(server, (bye, leg.flow)),
+                        Some(_) | None => _ = outside.stack.request(bye, leg.flow, outside.now),
+                    }
                 }
             }
             if let Some(client) = leg.client.take() {

@@ -1,10 +1,11 @@
 //! Which phones an extension has, and until when: AoR to bindings, RFC 3261 10.3. Authentication is done before; nothing is sent here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use pbx_sip::clock::Wall;
-use pbx_sip::flow::Flow;
+use pbx_sip::flow::{ConnectionId, Flow};
 use pbx_sip::message::{Contacts, HeaderName, Message, Uri};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,10 @@ impl Default for Expiry {
     }
 }
 
+/// Changes of one extension that could not be put on disk; beyond that one is forgotten, which at worst leaves a phone on disk until its
+/// time is over.
+const MAX_OWED: usize = 4 * MAX_CONTACTS;
+
 /// Phones of one extension.
 pub const MAX_CONTACTS: usize = 10;
 
@@ -94,6 +99,8 @@ pub struct Registered {
 pub struct Registrar {
     bindings: BTreeMap<ExtensionNumber, Vec<Binding>>,
     lapses: BTreeSet<(Wall, ExtensionNumber, String)>,
+    /// What should be on disk and could not be put there, by contact: it goes along with the next REGISTER.
+    owed: BTreeMap<ExtensionNumber, BTreeMap<String, BindingChange>>,
     expiry: Expiry,
 }
 
@@ -101,7 +108,12 @@ impl Registrar {
     /// With what the store kept.
     pub fn new(expiry: Expiry, kept: Vec<Binding>, now: Wall) -> Registrar {
         let mut registrar = Registrar { expiry, ..Registrar::default() };
-        for binding in kept.into_iter().filter(|binding| binding.expires > now) {
+        for mut binding in kept.into_iter().filter(|binding| binding.expires > now) {
+            // Connections end with the process that had them; their numbers are others' now.
+            if binding.flow.connection != ConnectionId::default() {
+                binding.flow.connection = ConnectionId::default();
+                binding.flow.remote = listening_at(&binding).unwrap_or(binding.flow.remote);
+            }
             registrar.put(binding);
         }
         registrar
@@ -136,7 +148,10 @@ impl Registrar {
         };
         let header_expires = request.expires().ok().flatten();
         let contacts = match request.contacts().map_err(|_| RegisterRefusal::Malformed)? {
-            Contacts::Star if header_expires == Some(0) => return self.remove_all(aor, call_id, cseq),
+            Contacts::Star if header_expires == Some(0) => {
+                let done = self.remove_all(aor, call_id, cseq)?;
+                return Ok(self.with_owed(aor, done));
+            }
             Contacts::Star => return Err(RegisterRefusal::Malformed),
             Contacts::List(contacts) => contacts,
         };
@@ -202,7 +217,30 @@ impl Registrar {
             return Err(RegisterRefusal::TooMany);
         }
         self.replace(aor, &before, after);
-        Ok(done)
+        Ok(self.with_owed(aor, done))
+    }
+
+    /// These changes could not be put on disk. Phones stay reachable meanwhile; the next REGISTER brings the changes again, and is told
+    /// only when they are there.
+    pub fn not_stored(&mut self, aor: &ExtensionNumber, changes: Vec<BindingChange>) {
+        let owed = self.owed.entry(aor.clone()).or_default();
+        for change in changes {
+            let contact = match &change {
+                BindingChange::Put(binding) => binding.contact.clone(),
+                BindingChange::Remove { contact, .. } => contact.clone(),
+            };
+            owed.insert(contact, change);
+        }
+        while owed.len() > MAX_OWED {
+            owed.pop_first();
+        }
+    }
+
+    fn with_owed(&mut self, aor: &ExtensionNumber, done: Registered) -> Registered {
+        match self.owed.remove(aor) {
+            None => done,
+            Some(owed) => Registered { changes: owed.into_values().chain(done.changes).collect(), essential: true },
+        }
     }
 
     /// Takes out what has lapsed.
@@ -230,13 +268,12 @@ impl Registrar {
         }
         let mut lost = Vec::new();
         for binding in self.bindings.values_mut().flatten().filter(|binding| binding.flow.same_connection(flow)) {
-            match contact_address(&binding.contact) {
-                // It listens at its own Contact, where a new connection finds it.
-                Some(address) if address.ip() == binding.flow.remote.ip() => {
-                    binding.flow.connection = Default::default();
+            match listening_at(binding) {
+                Some(address) => {
+                    binding.flow.connection = ConnectionId::default();
                     binding.flow.remote = address;
                 }
-                _ => lost.push((binding.aor.clone(), binding.contact.clone())),
+                None => lost.push((binding.aor.clone(), binding.contact.clone())),
             }
         }
         lost.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
@@ -302,14 +339,16 @@ fn same_phone(binding: &Binding, contact: &str, instance: Option<&str>) -> bool 
     }
 }
 
-fn contact_address(contact: &str) -> Option<std::net::SocketAddr> {
-    let uri = Uri::parse(contact).ok()?;
-    Some(std::net::SocketAddr::new(uri.host_bare().parse().ok()?, uri.port.unwrap_or(5060)))
+/// A phone that listens at its own Contact is found there by a new connection.
+fn listening_at(binding: &Binding) -> Option<SocketAddr> {
+    let uri = Uri::parse(&binding.contact).ok()?;
+    let address = SocketAddr::new(uri.host_bare().parse().ok()?, uri.port.unwrap_or(5060));
+    (address.ip() == binding.flow.remote.ip()).then_some(address)
 }
 
 #[cfg(test)]
 mod tests {
-    use pbx_sip::flow::{ConnectionId, Transport};
+    use pbx_sip::flow::Transport;
 
     use super::*;
 

@@ -111,11 +111,11 @@ impl Switch {
         self.carry_out(key, words, now);
     }
 
-    /// Lets a call handle something, and sees to what that leads to.
+    /// Lets a call handle something, and sees to what that leads to. This is the edge at which a fault of ours ends one call.
     pub(super) fn with_call(&mut self, key: CallKey, now: Now, step: impl FnOnce(&mut Call, &mut Outside<'_>) -> Signal) {
         let Some(mut ongoing) = self.calls.remove(&key) else { return };
         let was_answered = ongoing.call.answered.is_some();
-        let signal = step(&mut ongoing.call, &mut self.outside(now));
+        let signal = catch_unwind(AssertUnwindSafe(|| step(&mut ongoing.call, &mut self.outside(now))));
         let answered = !was_answered && ongoing.call.answered.is_some();
         self.calls.insert(key, ongoing);
         if answered {
@@ -123,11 +123,31 @@ impl Switch {
             self.wake(key, Some(now.tick + PULSE));
         }
         match signal {
-            Signal::Nothing => {}
-            Signal::Changed => self.publish_call(key),
-            Signal::Refused(refusal) => self.tell(key, Told::Refused(refusal), now),
-            Signal::Over => self.over(key, now),
+            Ok(Signal::Nothing) => {}
+            Ok(Signal::Changed) => self.publish_call(key),
+            Ok(Signal::Refused(refusal)) => self.tell(key, Told::Refused(refusal), now),
+            Ok(Signal::Over) => self.over(key, now),
+            Err(_) => self.faulted(Some(key), now),
         }
+    }
+
+    /// A fault of ours was caught. Its call is over: everybody is told as far as can be, its ports go back, and it is recorded.
+    pub(super) fn faulted(&mut self, call: Option<CallKey>, now: Now) {
+        self.faults += 1;
+        tracing::error!(faults = self.faults, "a fault of ours was caught; what it happened to is discarded");
+        if let Some((key, mut ongoing)) = call.and_then(|key| self.calls.remove_entry(&key)) {
+            let told = catch_unwind(AssertUnwindSafe(|| ongoing.call.discard(&mut self.outside(now))));
+            if told.is_err() {
+                ongoing.call.discard_at_least(&mut self.outside(now));
+            }
+            let legs: Vec<LegKey> = ongoing.call.open_media().collect();
+            self.index.retain(|call| call != key);
+            self.index.legs.extend(legs.into_iter().map(|leg| (leg, key)));
+            self.calls.insert(key, ongoing);
+            self.over(key, now);
+        }
+        // What had begun to become a call, and did not.
+        self.index.retain(|call| self.calls.contains_key(&call));
     }
 
     pub(super) fn over(&mut self, key: CallKey, now: Now) {
@@ -184,6 +204,10 @@ impl Switch {
             Media::Closed { leg, figures } => {
                 self.counted(leg, figures, now);
                 let Some(key) = self.index.legs.remove(&leg) else { return };
+                self.with_call(key, now, |call, _| {
+                    call.closed(leg);
+                    Signal::Nothing
+                });
                 let Some(ongoing) = self.calls.get_mut(&key) else { return };
                 ongoing.closing.retain(|open| *open != leg);
                 if ongoing.call.is_over() && ongoing.closing.is_empty() {
@@ -200,17 +224,6 @@ impl Switch {
             call.counted(leg, figures, outside);
             Signal::Nothing
         });
-    }
-
-    /// A call whose state cannot be trusted any more.
-    pub(super) fn discard(&mut self, key: CallKey, now: Now) {
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            self.with_call(key, now, |call, outside| call.hang_up(Outcome::Refused(Refusal::Fault), outside))
-        }));
-        if ended.is_err() {
-            self.calls.remove(&key);
-            self.publish(Change::CallEnded(key));
-        }
     }
 
     pub(super) fn publish_call(&mut self, key: CallKey) {

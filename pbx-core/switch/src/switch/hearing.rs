@@ -22,11 +22,13 @@ impl Switch {
                 if let Some((call, leg)) = self.index.servers.remove(&key) {
                     self.with_call(call, now, |call, outside| call.acknowledged(leg, &message, outside));
                 }
+                self.say_goodbye(key, now);
             }
             Heard::NotAcknowledged { key } => {
-                if let Some((call, _)) = self.index.servers.remove(&key) {
-                    self.with_call(call, now, |call, outside| call.not_acknowledged(outside));
+                if let Some((call, leg)) = self.index.servers.remove(&key) {
+                    self.with_call(call, now, |call, outside| call.not_acknowledged(leg, outside));
                 }
+                self.say_goodbye(key, now);
             }
             Heard::Cancelled { key, .. } => {
                 if let Some((call, _)) = self.index.servers.get(&key).copied() {
@@ -54,18 +56,11 @@ impl Switch {
             return self.stack.respond(key, response.build(), now);
         }
         if let Some(dialog) = DialogId::of_request(message) {
-            return self.request_in_dialog(key, &dialog, message, now);
+            return self.request_in_dialog(key, flow, &dialog, message, now);
         }
         match message.method() {
             Method::Register => self.register(key, flow, message, now),
-            Method::Options => {
-                let response = self
-                    .reply(message, 200)
-                    .header(HeaderName::Allow, ALLOW)
-                    .header(HeaderName::Accept, "application/sdp")
-                    .header(HeaderName::Supported, "");
-                self.stack.respond(key, response.build(), now);
-            }
+            Method::Options => self.describe_ourselves(key, message, now),
             Method::Invite if message.max_forwards() == Ok(Some(0)) => self.refuse(key, message, 483, now),
             Method::Invite => self.invite(key, flow, message, now),
             // BYE, INFO: of a dialog that we do not know.
@@ -73,13 +68,14 @@ impl Switch {
         }
     }
 
-    pub(super) fn request_in_dialog(&mut self, key: ServerKey, dialog: &DialogId, message: &Message, now: Now) {
+    pub(super) fn request_in_dialog(&mut self, key: ServerKey, flow: Flow, dialog: &DialogId, message: &Message, now: Now) {
         let Some((call, leg)) = self.index.dialogs.get(dialog).copied() else { return self.refuse(key, message, 481, now) };
         let Some(ongoing) = self.calls.get_mut(&call) else { return self.refuse(key, message, 481, now) };
         let in_order = ongoing.call.in_order(leg, message);
         if !in_order {
             return self.refuse(key, message, 500, now);
         }
+        ongoing.call.reached_by(leg, flow);
         match message.method() {
             Method::Bye => {
                 self.refuse(key, message, 200, now);
@@ -87,7 +83,7 @@ impl Switch {
             }
             Method::Invite => self.with_call(call, now, |call, outside| call.reinvited(leg, key, message, outside)),
             Method::Info => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),
-            Method::Options => self.refuse(key, message, 200, now),
+            Method::Options => self.describe_ourselves(key, message, now),
             _ => self.refuse(key, message, 405, now),
         }
     }
@@ -99,9 +95,23 @@ impl Switch {
         }
         // A phone that answered a call which is over, or which it has lost: acknowledged and sent home (RFC 3261 13.2.2.4).
         let stray = *message.method() == Method::Invite && message.status().is_some_and(|status| (200..300).contains(&status));
-        if let (true, Ok(mut dialog)) = (stray, Dialog::uac(message, message)) {
+        let dialog = self.stack.sent(key).map(|invite| Dialog::uac(invite, message));
+        if let (true, Some(Ok(mut dialog))) = (stray, dialog) {
             self.stack.acknowledge(key, dialog.ack(dialog.local_cseq), flow);
             self.stack.request(dialog.request(&Method::Bye), flow, now);
+        }
+    }
+
+    /// What we can do (RFC 3261 11.2).
+    fn describe_ourselves(&mut self, key: ServerKey, message: &Message, now: Now) {
+        let response = self.reply(message, 200).header(HeaderName::Allow, ALLOW).header(HeaderName::Accept, "application/sdp");
+        self.stack.respond(key, response.header(HeaderName::Supported, "").build(), now);
+    }
+
+    /// Our 2xx was acknowledged, or never will be: what waited for that may be sent (RFC 3261 15).
+    fn say_goodbye(&mut self, key: ServerKey, now: Now) {
+        if let Some((bye, flow)) = self.goodbyes.remove(&key) {
+            self.stack.request(bye, flow, now);
         }
     }
 

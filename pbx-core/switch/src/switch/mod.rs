@@ -13,8 +13,9 @@ use pbx_media_words::{Command, LegKey, PortPair};
 use pbx_sip::auth::{Algorithm, Authenticator};
 use pbx_sip::clock::{Now, Tick};
 use pbx_sip::entropy::Entropy;
+use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message};
-use pbx_sip::stack::{ServerKey, Stack};
+use pbx_sip::stack::{Heard, ServerKey, Stack};
 use pbx_sip::transaction::Timers;
 
 use crate::action::{Action, SaveKey};
@@ -23,7 +24,7 @@ use crate::dialplan::Dialplan;
 use crate::directory::{Directory, ExtensionNumber};
 use crate::event::Event;
 use crate::feature::Feature;
-use crate::registrar::{Binding, Expiry, Registrar};
+use crate::registrar::{Binding, BindingChange, Expiry, Registrar};
 use crate::status::{Change, Published};
 
 /// How a house behaves.
@@ -70,9 +71,10 @@ pub struct Switch {
     /// When which call is to be woken.
     wakes: BTreeMap<(Tick, CallKey), ()>,
     index: Index,
+    goodbyes: BTreeMap<ServerKey, (Builder, Flow)>,
     ports: VecDeque<PortPair>,
     media: VecDeque<Command>,
-    waiting_for_disk: BTreeMap<SaveKey, (ServerKey, Message, ExtensionNumber)>,
+    waiting_for_disk: BTreeMap<SaveKey, Registering>,
     next_save: u64,
     next_leg: u64,
     next_call: u64,
@@ -82,6 +84,14 @@ pub struct Switch {
     actions: VecDeque<Action>,
     /// Bugs caught at a call's edge, for the figures.
     faults: u64,
+}
+
+/// A REGISTER whose bindings are on their way to the disk.
+struct Registering {
+    key: ServerKey,
+    message: Message,
+    extension: ExtensionNumber,
+    changes: Vec<BindingChange>,
 }
 
 /// A call with the feature that runs it.
@@ -125,6 +135,7 @@ impl Switch {
             calls: BTreeMap::new(),
             wakes: BTreeMap::new(),
             index: Index::default(),
+            goodbyes: BTreeMap::new(),
             ports: VecDeque::new(),
             media: VecDeque::new(),
             waiting_for_disk: BTreeMap::new(),
@@ -168,7 +179,7 @@ impl Switch {
 
     /// Everything whose time has come.
     pub fn handle_deadline(&mut self, now: Now) {
-        self.stack.handle_deadline(now);
+        self.guarded(now, |switch| switch.stack.handle_deadline(now));
         let lapsed = self.registrar.lapse(now.wall);
         self.bindings_gone(lapsed);
         while let Some((&(when, key), ())) = self.wakes.first_key_value() {
@@ -203,9 +214,9 @@ impl Switch {
         self.stack.len()
     }
 
-    /// Requests of ours without a final answer, for whoever wants to end in peace.
+    /// Requests of ours without a final answer, and those that are still to be sent, for whoever wants to end in peace.
     pub fn unanswered(&self) -> usize {
-        self.stack.unanswered()
+        self.stack.unanswered() + self.goodbyes.len()
     }
 
     /// What there is of each thing that ends with the calls and requests it belongs to, for tests and figures: in a house at rest,
@@ -219,6 +230,7 @@ impl Switch {
             ("INVITEs to us in the index", self.index.servers.len()),
             ("dialogs in the index", self.index.dialogs.len()),
             ("legs in the index", self.index.legs.len()),
+            ("BYEs that wait for an ACK", self.goodbyes.len()),
             ("registrations that wait for the disk", self.waiting_for_disk.len()),
         ]
     }
@@ -236,16 +248,19 @@ impl Switch {
     /// Runs one step with a net below: a bug ends what it happened to, not the house.
     fn guarded(&mut self, now: Now, step: impl FnOnce(&mut Switch)) {
         if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
-            self.faults += 1;
-            tracing::error!(faults = self.faults, "a fault of ours was caught; what it happened to is discarded");
+            self.faulted(None, now);
         }
         while let Some(heard) = self.stack.poll_heard() {
             let concerned = self.concerned(&heard);
+            let asked = match &heard {
+                Heard::Request { key, message, .. } => Some((*key, message.clone())),
+                _ => None,
+            };
             if catch_unwind(AssertUnwindSafe(|| self.heard(heard, now))).is_err() {
-                self.faults += 1;
-                tracing::error!(faults = self.faults, "a fault of ours was caught; its call is discarded");
-                if let Some(key) = concerned {
-                    self.discard(key, now);
+                self.faulted(concerned, now);
+                // Whoever asked is not left waiting; a request that was answered before is not answered again.
+                if let Some((key, message)) = asked {
+                    self.refuse(key, &message, 500, now);
                 }
             }
         }
@@ -288,6 +303,7 @@ impl Switch {
             ports: &mut self.ports,
             media: &mut self.media,
             index: &mut self.index,
+            goodbyes: &mut self.goodbyes,
             domain: &self.config.domain,
             user_agent: &self.config.user_agent,
             next_leg: &mut self.next_leg,
@@ -295,3 +311,6 @@ impl Switch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::action::{Action, SaveKey};
 use crate::directory::{Directory, Extension, ExtensionNumber};
 use crate::registrar::{BindingChange, RegisterRefusal};
 use crate::status::{Change, Device, Registration};
-use crate::switch::Switch;
+use crate::switch::{Registering, Switch};
 
 impl Switch {
     pub(super) fn register(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
@@ -38,10 +38,12 @@ impl Switch {
             }
             Ok(done) => {
                 if !done.changes.is_empty() {
+                    let essential = done.essential.then(|| done.changes.clone());
                     let batch = self.save(done.changes, done.essential);
                     self.publish_registration(&extension);
-                    if done.essential {
-                        self.waiting_for_disk.insert(batch, (key, message.clone(), extension));
+                    if let Some(changes) = essential {
+                        let waiting = Registering { key, message: message.clone(), extension, changes };
+                        self.waiting_for_disk.insert(batch, waiting);
                         return;
                     }
                 }
@@ -65,10 +67,12 @@ impl Switch {
     }
 
     pub(super) fn saved(&mut self, batch: SaveKey, stored: bool, now: Now) {
-        let Some((key, message, extension)) = self.waiting_for_disk.remove(&batch) else { return };
+        let Some(waiting) = self.waiting_for_disk.remove(&batch) else { return };
+        let Registering { key, message, extension, changes } = waiting;
         if stored {
             self.registered(key, &message, &extension, now);
         } else {
+            self.registrar.not_stored(&extension, changes);
             let response = self.reply(&message, 503).header(HeaderName::RetryAfter, "30").build();
             self.stack.respond(key, response, now);
         }

@@ -1,0 +1,554 @@
+//! Runs a ladder: plain text, read step by step against a real switch with a virtual clock, virtual phones and a plane without sound.
+//!
+//! A line holds one step, or several with three blanks or more between them:
+//!
+//! | step | meaning |
+//! |---|---|
+//! | `house: ports=4 ring=20s most_calls=2` | how the house is; first line |
+//! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `-`: not registered |
+//! | `201 -> INVITE 202 codecs=8 {Require: x}` | sends, answering a challenge by itself unless `bare`; in a dialog without a number |
+//! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
+//! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
+//! | `wait 20s`, `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart` | what else happens |
+//! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
+//! | `store fails`, `store waits`, `saved` | how the disk does |
+//! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
+//! | `numbers: 202 97=OPUS` | which payload number a phone is sent |
+//! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `bindings: 201 2`, `drained` | what must be so |
+//!
+//! At the end time passes, and nothing may be left over: no call, no transaction, no index entry, no open port.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pbx_sip::auth::{Algorithm, Ha1};
+use pbx_sip::clock::{Now, Tick, Wall};
+use pbx_sip::flow::{ConnectionId, Flow, Transport};
+use pbx_sip::transaction::Timers;
+use pbx_switch::action::{Action, SaveKey};
+use pbx_switch::call::{CallKey, CallRecord};
+use pbx_switch::dialplan::Dialplan;
+use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
+use pbx_switch::event::Event;
+use pbx_switch::registrar::{Binding, BindingChange, Expiry};
+use pbx_switch::status::Change;
+use pbx_switch::switch::{Switch, SwitchConfig};
+
+use crate::phone::Phone;
+use crate::plane::Plane;
+use crate::wire::{Described, Text};
+use crate::words::Words;
+
+/// Runs a ladder; panics at the first step that is not so, with everything said before it.
+pub fn check(name: &str, ladder: &str) {
+    let mut house = House::new(name, ladder);
+    for line in ladder.lines() {
+        for step in line.split("   ").map(str::trim).filter(|step| !step.is_empty() && !step.starts_with('#')) {
+            house.said.push(format!("--- {step}"));
+            house.step(step);
+        }
+    }
+    house.end();
+}
+
+struct House {
+    name: String,
+    switch: Switch,
+    config: SwitchConfig,
+    directory: Directory,
+    plan: Arc<Dialplan>,
+    now: Now,
+    plane: Plane,
+    phones: Vec<Phone>,
+    disk: BTreeMap<(String, String), Binding>,
+    store: Store,
+    waiting: Vec<(SaveKey, Vec<BindingChange>)>,
+    records: VecDeque<CallRecord>,
+    last_trace: Vec<String>,
+    live: Vec<CallKey>,
+    drained: bool,
+    connections: u64,
+    said: Vec<String>,
+}
+
+#[derive(PartialEq)]
+enum Store {
+    Works,
+    Fails,
+    Waits,
+}
+
+const PLAN: &str = include_str!("../../../../dialplans/default.toml");
+
+impl House {
+    fn new(name: &str, ladder: &str) -> House {
+        let given = ladder.lines().find_map(|line| line.trim().strip_prefix("house:")).unwrap_or_default();
+        let given = Words::read(given);
+        let seconds = |name: &str, usual: u64| {
+            Duration::from_secs(given.value(name).map_or(usual, |value| value.trim_end_matches('s').parse().unwrap()))
+        };
+        let count = |name: &str, usual: usize| given.value(name).map_or(usual, |value| value.parse().unwrap());
+        let config = SwitchConfig {
+            domain: "pbx.test".into(),
+            realm: "pbx".into(),
+            nonce_key: [7; 32],
+            algorithms: vec![Algorithm::Md5, Algorithm::Sha256],
+            md5_only: vec!["OldPhone".into()],
+            nonce_life: Duration::from_secs(300),
+            expiry: Expiry::default(),
+            ring_for: seconds("ring", 60),
+            dead_after: seconds("dead", 3_600),
+            most_calls: count("most_calls", 100),
+            user_agent: "pbx".into(),
+            timers: Timers::default(),
+        };
+        let site = Site::new(SiteKey("main".into()), "Salle", "Europe/Paris").unwrap();
+        let mut directory = Directory::default();
+        directory.sites.insert(site.key.clone(), site);
+        for number in 201..=209 {
+            let number = ExtensionNumber::new(&number.to_string()).unwrap();
+            let ha1 = Ha1::of(number.as_str(), &config.realm, &format!("secret {number}"));
+            let (name, enabled) = (format!("Phone {number}"), number.as_str() != "209");
+            let site = SiteKey("main".into());
+            let extension = Extension { number: number.clone(), name, site, email: None, enabled, ha1 };
+            directory.extensions.insert(number, extension);
+        }
+        let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_800_000_000_000_000) };
+        let plan = Arc::new(Dialplan::parse(PLAN).unwrap());
+        let snapshot = Arc::new(directory.clone());
+        let switch = Switch::new(config.clone(), snapshot, (Arc::clone(&plan), 1), Vec::new(), [3; 32], now);
+        let mut house = House {
+            name: name.to_owned(),
+            switch,
+            config,
+            directory,
+            plan,
+            now,
+            plane: Plane::default(),
+            phones: Vec::new(),
+            disk: BTreeMap::new(),
+            store: Store::Works,
+            waiting: Vec::new(),
+            records: VecDeque::new(),
+            last_trace: Vec::new(),
+            live: Vec::new(),
+            drained: false,
+            connections: 0,
+            said: Vec::new(),
+        };
+        let pairs = house.plane.open(u16::try_from(count("ports", 20)).unwrap());
+        house.tell(Event::Media(pairs));
+        house
+    }
+
+    fn step(&mut self, step: &str) {
+        if let Some((who, what)) = step.split_once(" -> ").filter(|(who, _)| !who.contains(':')) {
+            return self.send(who.trim(), what.trim());
+        }
+        if let Some((who, what)) = step.split_once(" <- ") {
+            return self.expect(who.trim(), what.trim());
+        }
+        let (verb, rest) = step.split_once([' ', ':']).map_or((step, ""), |(verb, rest)| (verb, rest.trim()));
+        match verb {
+            "house" => {}
+            "phones" => rest.split(' ').filter(|name| !name.is_empty()).for_each(|name| self.connect(name)),
+            "wait" => self.wait(duration(rest)),
+            "drain" => self.tell(Event::Drain),
+            "drained" => self.assert(self.drained, "the switch has not said that it is drained"),
+            "hang" => {
+                let call = *self.live.last().expect("a call to hang up");
+                self.tell(Event::HangUp { call });
+            }
+            "end" => self.tell(Event::EndCalls),
+            "disable" => {
+                self.directory.extensions.get_mut(rest).unwrap().enabled = false;
+                self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "closed" | "gone" => {
+                let phone = self.phone(rest);
+                let flow = self.phones[phone].flow;
+                // A phone that is only disconnected comes back by a new connection; one that is gone does not.
+                self.connections += 1;
+                self.phones[phone].flow.connection = ConnectionId(self.connections);
+                self.phones[phone].gone = verb == "gone";
+                self.tell(Event::FlowClosed { flow });
+            }
+            // A phone comes back by the first connection of a house that has started again.
+            "connected" => {
+                let phone = self.phone(rest);
+                self.connections += 1;
+                self.phones[phone].flow.connection = ConnectionId(self.connections);
+            }
+            "store" => {
+                self.store = match rest {
+                    "works" => Store::Works,
+                    "fails" => Store::Fails,
+                    _ => Store::Waits,
+                }
+            }
+            "saved" => {
+                for (batch, changes) in std::mem::take(&mut self.waiting) {
+                    self.commit(changes);
+                    self.tell(Event::Saved { batch, stored: true });
+                }
+            }
+            "restart" => self.restart(),
+            "media" => self.media(rest),
+            "numbers" => self.numbers(rest),
+            "ports" => self.equal(self.plane.legs.len().to_string(), rest.to_owned(), "open legs"),
+            "calls" => self.equal(self.switch.calls().to_string(), rest.to_owned(), "calls"),
+            "bindings" => {
+                let (aor, count) = rest.split_once(' ').unwrap();
+                self.equal(self.switch.bindings(aor).len().to_string(), count.to_owned(), "bindings");
+                self.equal(self.disk.keys().filter(|(of, _)| of == aor).count().to_string(), count.to_owned(), "bindings on disk");
+            }
+            "record" => self.record(rest),
+            "trace" => {
+                let all = rest.split(' ').all(|code| self.last_trace.iter().any(|known| known == code));
+                self.assert(all, &format!("the trace says {:?}", self.last_trace));
+            }
+            _ => self.fail(&format!("what is `{step}`?")),
+        }
+    }
+
+    /// A phone comes to the house.
+    fn connect(&mut self, name: &str) {
+        let registered = !name.ends_with('-');
+        let name = name.trim_end_matches('-');
+        let extension: String = name.chars().take_while(char::is_ascii_digit).collect();
+        let tcp = name[extension.len()..].contains('t');
+        let place = u8::try_from(self.phones.len() + 1).unwrap();
+        self.connections += u64::from(tcp);
+        let flow = Flow {
+            transport: if tcp { Transport::Tcp } else { Transport::Udp },
+            local: "192.0.2.254:5060".parse().unwrap(),
+            remote: std::net::SocketAddr::from(([192, 0, 2, place], 5060)),
+            connection: ConnectionId(if tcp { self.connections } else { 0 }),
+        };
+        self.phones.push(Phone::new(name, &extension, flow));
+        if registered {
+            self.send(name, "REGISTER");
+            let phone = self.phone(name);
+            let answer = self.phones[phone].inbox.pop_front().and_then(|text| text.status());
+            self.equal(format!("{answer:?}"), "Some(200)".to_owned(), "the answer to REGISTER");
+        }
+    }
+
+    fn send(&mut self, who: &str, what: &str) {
+        let phone = self.phone(who);
+        let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
+        let words = Words::read(rest);
+        if verb == "other" {
+            // Through another proxy: the same request with another branch.
+            let text = self.phones[phone].sent.iter().rev().find(|text| text.starts_with("INVITE")).unwrap();
+            let text = text.replacen("branch=", "branch=z9hG4bK-by-another-way-", 1);
+            return self.deliver(phone, text);
+        }
+        if verb == "replay" {
+            let text = self.phones[phone].sent.iter().rev().find(|text| text.starts_with("REGISTER")).unwrap();
+            let text = text.replacen("branch=", "branch=z9hG4bK-replayed-", 1).replacen("Call-ID: ", "Call-ID: replayed-", 1);
+            return self.deliver(phone, text);
+        }
+        for _ in 0..words.times {
+            let text = self.phones[phone].speak(verb, &words);
+            self.deliver(phone, text);
+        }
+        // A challenge is answered without a word in the ladder, unless it wants to see it.
+        let asks = verb == "REGISTER" && words.value("user").is_none() || verb == "INVITE" && words.argument.is_some();
+        if asks && !words.has("bare") && !words.has("wrong") {
+            let challenged = |text: &Text| text.status() == Some(401);
+            if self.phones[phone].inbox.back().is_some_and(challenged) {
+                self.phones[phone].inbox.pop_back();
+                if verb == "INVITE" {
+                    let ack = self.phones[phone].acknowledge_failure();
+                    self.deliver(phone, ack);
+                }
+                let text = self.phones[phone].speak_with_credentials().expect("a challenge");
+                self.deliver(phone, text);
+            }
+        }
+    }
+
+    fn deliver(&mut self, phone: usize, text: String) {
+        self.said.push(format!("    {} -> {}", self.phones[phone].name, text.lines().next().unwrap_or_default()));
+        let flow = self.phones[phone].flow;
+        self.tell(Event::Received { flow, octets: Bytes::from(text) });
+    }
+
+    fn expect(&mut self, who: &str, what: &str) {
+        let phone = self.phone(who);
+        let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
+        let words = Words::read(rest);
+        let passed_over = |text: &Text| verb != "100" && text.status() == Some(100);
+        while self.phones[phone].inbox.front().is_some_and(passed_over) {
+            self.phones[phone].inbox.pop_front();
+        }
+        if verb == "nothing" {
+            let what = self.phones[phone].inbox.front().map(|text| text.0.clone());
+            return self.assert(what.is_none(), &format!("{who} was sent {what:?}"));
+        }
+        for _ in 0..words.times {
+            let Some(text) = self.phones[phone].inbox.pop_front() else { self.fail(&format!("nothing came to {who}")) };
+            let found = text.status().map_or(text.method().to_owned(), |status| status.to_string());
+            self.equal(found, verb.to_owned(), &format!("what came to {who}"));
+            if let Some(method) = &words.argument {
+                self.equal(text.method().to_owned(), method.clone(), "the method");
+            }
+            self.described(&text, &words);
+            for (name, part) in &words.headers {
+                let wanted = name.strip_prefix('!');
+                let found: Vec<&str> = text.headers(wanted.unwrap_or(name)).collect();
+                let fine = found.iter().any(|value| value.contains(part)) != wanted.is_some();
+                self.assert(fine, &format!("{name} is {found:?}, not `{part}`, in\n{}", text.0));
+            }
+            if let Some(uri) = words.value("uri") {
+                self.equal(text.request_uri().to_owned(), uri.to_owned(), "the Request-URI");
+            }
+        }
+    }
+
+    fn described(&self, text: &Text, words: &Words) {
+        let described = Described::read(text.body());
+        if words.has("nosdp") {
+            self.assert(described.is_none(), "it has a description");
+        }
+        let asks = words.has("sdp") || words.value("codecs").is_some() || words.value("dir").is_some();
+        let Some(described) = described.filter(|_| asks) else {
+            return self.assert(!asks, &format!("it has no description:\n{}", text.0));
+        };
+        if let Some(codecs) = words.value("codecs") {
+            self.equal(described.numbers.join(","), codecs.to_owned(), "the codecs");
+        }
+        if let Some(direction) = words.value("dir") {
+            self.equal(described.direction, direction.to_owned(), "the direction");
+        }
+    }
+
+    /// Tells the switch one thing, and carries out what it says.
+    fn tell(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            self.switch.handle(event, self.now);
+            while let Some(action) = self.switch.poll_action() {
+                events.extend(self.carry_out(action));
+            }
+        }
+        self.equal(self.switch.faults().to_string(), "0".to_owned(), "faults of ours");
+        self.assert(self.plane.faults.is_empty(), &format!("{:?}", self.plane.faults));
+    }
+
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Send { flow, octets } => {
+                let text = Text::read(&octets);
+                let Some(place) = self.reached(&flow) else {
+                    let line = text.0.lines().next().unwrap_or_default();
+                    self.said.push(format!("    (nobody is at {}: {line})", flow.remote));
+                    return flow.transport.is_reliable().then_some(Event::FlowClosed { flow });
+                };
+                let phone = &mut self.phones[place];
+                self.said.push(format!("    {} <- {}", phone.name, text.0.lines().next().unwrap_or_default()));
+                phone.hear(text);
+                None
+            }
+            Action::Media(command) => self.plane.command(command, self.now.tick).map(Event::Media),
+            Action::Save { batch, changes, awaited } => {
+                match self.store {
+                    Store::Works => self.commit(changes),
+                    Store::Fails => return awaited.then_some(Event::Saved { batch, stored: false }),
+                    Store::Waits => {
+                        self.waiting.push((batch, changes));
+                        return None;
+                    }
+                }
+                awaited.then_some(Event::Saved { batch, stored: true })
+            }
+            Action::Publish(published) => {
+                match published.change {
+                    Change::Call(call) if !self.live.contains(&call.key) => self.live.push(call.key),
+                    Change::CallEnded(key) => self.live.retain(|live| *live != key),
+                    Change::Call(_) | Change::Registration(_) => {}
+                }
+                None
+            }
+            Action::Record(record) => {
+                self.records.push_back(*record);
+                None
+            }
+            Action::Drained => {
+                self.drained = true;
+                None
+            }
+        }
+    }
+
+    /// Whom octets reach: over a connection whoever has it, else whoever has or takes one at that address.
+    fn reached(&mut self, flow: &Flow) -> Option<usize> {
+        let tcp = flow.transport.is_reliable();
+        let by_connection = |phone: &Phone| tcp && flow.connection.0 > 0 && phone.flow.connection == flow.connection;
+        if let Some(place) = self.phones.iter().position(by_connection) {
+            return Some(place);
+        }
+        let place = self
+            .phones
+            .iter()
+            .position(|phone| phone.flow.transport == flow.transport && phone.flow.remote == flow.remote && !(tcp && phone.gone))?;
+        if tcp && self.phones[place].flow.connection.0 == 0 {
+            self.connections += 1;
+            self.phones[place].flow.connection = ConnectionId(self.connections);
+        }
+        Some(place)
+    }
+
+    fn commit(&mut self, changes: Vec<BindingChange>) {
+        for change in changes {
+            match change {
+                BindingChange::Put(binding) => {
+                    self.disk.insert((binding.aor.to_string(), binding.contact.clone()), binding);
+                }
+                BindingChange::Remove { aor, contact } => _ = self.disk.remove(&(aor.to_string(), contact)),
+            }
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let next = [self.switch.poll_deadline(self.now), self.plane.next_rested()].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= end.tick) else { break };
+            self.now = self.now + next.since(self.now.tick);
+            self.switch.handle_deadline(self.now);
+            let mut events: Vec<Event> = self.plane.rested(self.now.tick).map(Event::Media).into_iter().collect();
+            while let Some(action) = self.switch.poll_action() {
+                events.extend(self.carry_out(action));
+            }
+            events.into_iter().for_each(|event| self.tell(event));
+        }
+        self.now = end;
+    }
+
+    /// The process is killed and starts again from what is on disk.
+    fn restart(&mut self) {
+        let bindings = self.disk.values().cloned().collect();
+        let (directory, plan) = (Arc::new(self.directory.clone()), Arc::clone(&self.plan));
+        self.now = self.now + Duration::from_secs(1);
+        self.switch = Switch::new(self.config.clone(), directory, (plan, 1), bindings, [4; 32], self.now);
+        for phone in self.phones.iter_mut().filter(|phone| phone.flow.transport.is_reliable()) {
+            phone.flow.connection = ConnectionId(0);
+        }
+        self.connections = 0;
+        self.live.clear();
+        let free = self.plane.restart();
+        self.tell(Event::Media(free));
+    }
+
+    /// `201 <-> 202`, `201 -> 202`, `none`
+    fn media(&self, rest: &str) {
+        let owner = |leg: &crate::plane::Open| {
+            let at = leg.promised.as_ref().map(|promised| promised.at.to_string()).unwrap_or_default();
+            self.phones.iter().find(|phone| phone.media() == at).map_or(format!("somebody at `{at}`"), |phone| phone.name.clone())
+        };
+        let mut heard = Vec::new();
+        for leg in self.plane.legs.values() {
+            let Some(partner) = leg.partner.and_then(|partner| self.plane.legs.get(&partner)) else { continue };
+            let receives = leg.promised.as_ref().is_some_and(|promised| promised.direction.receives());
+            let sends = partner.promised.as_ref().is_some_and(|promised| promised.direction.sends());
+            if receives && sends {
+                heard.push(format!("{} -> {}", owner(leg), owner(partner)));
+            }
+        }
+        heard.sort();
+        let mut wanted = Vec::new();
+        for part in rest.split(',').map(str::trim).filter(|part| *part != "none") {
+            match part.split_once(" <-> ") {
+                Some((one, other)) => wanted.extend([format!("{one} -> {other}"), format!("{other} -> {one}")]),
+                None => wanted.push(part.to_owned()),
+            }
+        }
+        wanted.sort();
+        self.equal(heard.join(", "), wanted.join(", "), "who hears whom");
+    }
+
+    /// `202 97=OPUS 8=PCMA`
+    fn numbers(&self, rest: &str) {
+        let (who, wanted) = rest.split_once(' ').unwrap();
+        let media = self.phones[self.phone(who)].media();
+        let promised = self.plane.legs.values().filter_map(|leg| leg.promised.as_ref());
+        let found = promised
+            .filter(|promised| promised.at.to_string() == media)
+            .map(|promised| promised.numbers.iter().map(|(number, name)| format!("{number}={name}")).collect::<Vec<_>>().join(" "));
+        self.equal(found.collect::<Vec<_>>().join(" | "), wanted.to_owned(), "payload numbers");
+    }
+
+    fn record(&mut self, rest: &str) {
+        let Some(record) = self.records.pop_front() else { self.fail("no call was recorded") };
+        let (outcome, legs) = rest.split_once(' ').unwrap_or((rest, ""));
+        self.equal(record.outcome.code().to_owned(), outcome.to_owned(), "the outcome");
+        let whole = record.started <= record.ended && !record.legs.is_empty() && !record.trace.steps.is_empty();
+        self.assert(whole, &format!("a record that is not whole: {record:?}"));
+        let answered = record.legs.iter().filter(|leg| leg.answered.is_some()).count();
+        self.assert(answered == if record.answered.is_some() { 2 } else { 0 }, "two legs talk, or none");
+        if !legs.is_empty() {
+            let found: Vec<String> = record.legs[1..].iter().map(|leg| format!("{}={}", leg.party, leg.end)).collect();
+            self.equal(found.join(" "), legs.to_owned(), "the legs");
+        }
+        self.last_trace = record
+            .trace
+            .steps
+            .iter()
+            .map(|step| serde_json::to_value(step).unwrap()["code"].as_str().unwrap_or_default().to_owned())
+            .collect();
+    }
+
+    /// Nothing may be left over.
+    fn end(&mut self) {
+        self.said.push("--- (the end)".to_owned());
+        for phone in 0..self.phones.len() {
+            let name = self.phones[phone].name.clone();
+            self.expect(&name, "nothing");
+        }
+        self.assert(self.records.is_empty(), &format!("the ladder says nothing of {} records", self.records.len()));
+        self.wait(Duration::from_secs(140));
+        self.records.clear();
+        let left: Vec<String> = self
+            .switch
+            .left_over()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        self.assert(left.is_empty(), &format!("left over: {left:?}"));
+        self.equal(self.plane.legs.len().to_string(), "0".to_owned(), "open legs");
+    }
+
+    fn phone(&self, name: &str) -> usize {
+        match self.phones.iter().position(|phone| phone.name == name) {
+            Some(place) => place,
+            None => self.fail(&format!("who is {name}?")),
+        }
+    }
+
+    fn equal(&self, found: String, wanted: String, what: &str) {
+        self.assert(found == wanted, &format!("{what}: `{found}` instead of `{wanted}`"));
+    }
+
+    fn assert(&self, fine: bool, why: &str) {
+        if !fine {
+            self.fail(why);
+        }
+    }
+
+    fn fail(&self, why: &str) -> ! {
+        panic!("{}:\n{}\n{why}\n", self.name, self.said.join("\n"))
+    }
+}
+
+/// `500ms`, `20s`
+fn duration(text: &str) -> Duration {
+    match text.strip_suffix("ms") {
+        Some(ms) => Duration::from_millis(ms.parse().unwrap()),
+        None => Duration::from_secs(text.strip_suffix('s').unwrap().parse().unwrap()),
+    }
+}

@@ -1,0 +1,17 @@
+//! The switch as telephone engineers draw it: ladders in plain text, so that a test outlives the types beneath it.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod check;
+mod phone;
+mod plane;
+mod wire;
+mod words;
+
+mod call;
+mod fork;
+mod hold;
+mod in_dialog;
+mod offer;
+mod register;
+mod trouble;
+mod unfit;
