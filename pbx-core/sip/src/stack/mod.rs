@@ -177,6 +177,29 @@ impl Stack {
         }
     }
 
+    /// Takes over an INVITE that was received by another stack and is not done with, to be answered here. One that is sent again is
+    /// known, and so is the ACK of what is answered.
+    pub fn take_over_server(&mut self, key: ServerKey, invite: &Message, flow: Flow, now: Now) {
+        let Ok(top) = invite.top_via() else { return };
+        let Some(branch) = branch_of(invite, invite.method()) else { return };
+        self.next_key = self.next_key.max(key.0);
+        self.begin_server(key, reply_flow(&flow, &top), invite, branch, now);
+    }
+
+    /// Takes over an INVITE that another stack sent and that has no final response. `heard`: a provisional one has come.
+    pub fn take_over_client(&mut self, key: ClientKey, invite: &Message, flow: Flow, heard: bool, now: Now) {
+        let Some(branch) = invite.top_via().ok().and_then(|via| via.branch().map(str::to_owned)) else { return };
+        self.next_key = self.next_key.max(key.0);
+        let mut machine = InviteClient::new(self.timers, flow.transport.is_reliable(), now.tick);
+        if heard {
+            machine.response(180, now.tick);
+        }
+        let machine = ClientMachine::Invite(machine);
+        self.deadlines.set(Wake::Client(key), machine.poll_deadline());
+        let request = invite.clone();
+        self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, cancelled_by: None, acks: Vec::new() });
+    }
+
     /// Octets have come: one datagram, or one message cut from a stream.
     pub fn receive(&mut self, flow: Flow, octets: Bytes, now: Now) {
         let Ok(message) = Message::parse(octets) else { return };
@@ -374,6 +397,11 @@ impl Stack {
             return self.answer(&message, reply, 503);
         }
         let key = ServerKey(self.draw_key());
+        self.begin_server(key, reply, &message, branch, now);
+        self.heard.push_back(Heard::Request { key, flow, message });
+    }
+
+    fn begin_server(&mut self, key: ServerKey, reply: Flow, message: &Message, branch: String, now: Now) {
         let invite = *message.method() == Method::Invite;
         let machine = if invite {
             ServerMachine::Invite(InviteServer::new(self.timers, reply.transport.is_reliable()))
@@ -381,7 +409,7 @@ impl Stack {
             ServerMachine::Other(Server::new())
         };
         let branch: Box<str> = branch.into();
-        let origin: Option<Box<str>> = origin.map(Into::into);
+        let origin: Option<Box<str>> = origin_of(message).map(Into::into);
         self.by_branch.insert(branch.clone(), key);
         if let Some(origin) = &origin {
             self.by_origin.insert(origin.clone(), key);
@@ -390,9 +418,8 @@ impl Stack {
         self.servers.insert(key, ServerSide { machine, reply, response: Bytes::new(), request, branch, origin, dialog: None });
         if invite {
             // At once, so that the caller stops sending while the call is thought about (RFC 3261 17.2.1).
-            self.respond(key, Builder::response_to(&message, 100, None).build(), now);
+            self.respond(key, Builder::response_to(message, 100, None).build(), now);
         }
-        self.heard.push_back(Heard::Request { key, flow, message });
     }
 
     fn receive_ack(&mut self, message: Message, branch: &str, now: Now) {

@@ -48,6 +48,7 @@ impl Call {
         a.dialog = Some(dialog);
         a.server = Some(server);
         a.remote = offer;
+        a.invite = invite.bytes().clone();
         let max_forwards = invite.max_forwards().ok().flatten().unwrap_or(70);
         Ok(Call {
             key,
@@ -58,7 +59,6 @@ impl Call {
             plan_revision,
             started: outside.now.wall,
             answered: None,
-            invite: invite.bytes().clone(),
             max_forwards,
             a,
             b: Vec::new(),

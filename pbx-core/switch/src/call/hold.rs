@@ -3,11 +3,10 @@
 use bytes::Bytes;
 use pbx_media_words::LegKey;
 use pbx_sip::message::{Builder, HeaderName, Message, Method};
-use pbx_sip::sdp::{Description, Direction, agreed};
+use pbx_sip::sdp::{Description, agreed};
 use pbx_sip::stack::ServerKey;
 
 use crate::call::begin::refused;
-use crate::call::model::ALLOW;
 use crate::call::{Call, Outside, Signal};
 
 impl Call {
@@ -28,41 +27,31 @@ impl Call {
             return Signal::Nothing;
         }
         let offer = request.body();
-        let body = if offer.is_empty() {
+        if offer.is_empty() {
             // A wish to hear what we can do: an offer of ours, with what was agreed.
             leg.offer_open = true;
-            let formats = leg.formats.clone();
-            leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, None))
         } else {
             let read = Description::parse(&offer).map_err(refused).and_then(|offer| {
                 let formats = agreed(&offer.formats, &leg.formats);
                 if formats.is_empty() { Err(488) } else { Ok((offer, formats)) }
             });
             match read {
-                Ok((offer, formats)) => {
-                    let direction = offer.direction.mirrored();
-                    let body = leg.local.as_mut().map(|local| local.answer(&offer, &formats, direction));
-                    leg.formats = formats;
-                    leg.remote = Some(offer);
-                    body
-                }
+                Ok((offer, formats)) => (leg.formats, leg.remote) = (formats, Some(offer)),
                 Err(status) => {
                     outside.stack.respond(server, Builder::response_to(request, status, None).build(), outside.now);
                     return Signal::Nothing;
                 }
             }
-        };
+        }
         if let Some(dialog) = &mut leg.dialog {
             dialog.refresh_target(request);
         }
-        leg.server = Some(server);
+        (leg.server, leg.invite) = (Some(server), request.bytes().clone());
         outside.index.servers.insert(server, (call, key));
         if !leg.offer_open {
             leg.expect(outside);
         }
-        let response = leg.signed(Builder::response_to(request, 200, None), outside).header(HeaderName::Allow, ALLOW);
-        let response = response.body("application/sdp", body.unwrap_or_default());
-        outside.stack.respond(server, response.build(), outside.now);
+        leg.accept(outside);
         Signal::Changed
     }
 

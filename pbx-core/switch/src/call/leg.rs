@@ -1,15 +1,16 @@
 //! One party's side of a call: its dialog, its session, its media.
 
+use bytes::Bytes;
 use pbx_media_words::{Command, Direction, Figures, LegKey, Payload, PortPair, Remote};
 use pbx_sip::clock::{Tick, Wall};
 use pbx_sip::dialog::Dialog;
 use pbx_sip::flow::Flow;
-use pbx_sip::message::{Builder, HeaderName};
-use pbx_sip::sdp::{Description, Format, Local};
+use pbx_sip::message::{Builder, HeaderName, Message};
+use pbx_sip::sdp::{self, Description, Format, Local};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{LegRecord, Outside};
+use crate::call::{ALLOW, LegRecord, Outside};
 
 /// How far a leg has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub struct Leg {
     pub acknowledged: bool,
     /// Our INVITE to it.
     pub client: Option<ClientKey>,
+    /// The octets of an INVITE that is not done with: theirs until its ACK, ours until its final response; else none.
+    pub invite: Bytes,
     /// Our side of its session.
     pub local: Option<Local>,
     /// Its ports of ours, until media has closed them.
@@ -81,6 +84,7 @@ impl Leg {
             server: None,
             acknowledged: false,
             client: None,
+            invite: Bytes::new(),
             local: None,
             ports: None,
             remote: None,
@@ -125,6 +129,20 @@ impl Leg {
             .collect();
         let remote = Remote { rtp: remote.rtp, rtcp: remote.rtcp };
         outside.media.push_back(Command::Expect { leg: self.key, remote, direction, payloads });
+    }
+
+    /// Accepts the INVITE that waits, with our side of the session: the answer to its offer, or an offer of ours where it made none.
+    pub fn accept(&mut self, outside: &mut Outside<'_>) {
+        let (Some(server), Ok(invite)) = (self.server, Message::parse(self.invite.clone())) else { return };
+        let body = match (&mut self.local, &self.remote) {
+            (Some(local), Some(offer)) if !self.offer_open => local.answer(offer, &self.formats, offer.direction.mirrored()),
+            (Some(local), _) => local.offer(&self.formats, sdp::Direction::SendRecv, None),
+            (None, _) => Bytes::new(),
+        };
+        let tag = self.dialog.as_ref().map(|dialog| dialog.id.local_tag.as_str());
+        let response = self.signed(Builder::response_to(&invite, 200, tag), outside).header(HeaderName::Allow, ALLOW);
+        let response = response.header(HeaderName::Supported, "").body("application/sdp", body);
+        outside.stack.respond(server, response.build(), outside.now);
     }
 
     /// Gives its media back and says how it ended; once.

@@ -7,6 +7,7 @@ mod leg;
 mod model;
 mod record;
 mod refusal;
+mod resume;
 
 use pbx_media_words::LegKey;
 use pbx_sip::dialog::DialogId;

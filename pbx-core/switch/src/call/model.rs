@@ -45,8 +45,6 @@ pub struct Call {
     pub started: Wall,
     /// When it was answered.
     pub answered: Option<Wall>,
-    /// Leg A's INVITE, from which its responses are built.
-    pub(crate) invite: Bytes,
     /// What is left of the hops it may take.
     pub(crate) max_forwards: u32,
     /// Who calls.
@@ -96,6 +94,7 @@ impl Call {
             .header(HeaderName::Supported, "");
         let invite = leg.signed(invite, outside).body("application/sdp", body);
         let client = outside.stack.request(invite, leg.flow, outside.now);
+        leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
         leg.client = Some(client);
         outside.index.clients.insert(client, (self.key, leg.key));
         outside.index.legs.insert(leg.key, self.key);
@@ -184,7 +183,7 @@ impl Call {
     /// The ACK of our 2xx.
     pub fn acknowledged(&mut self, leg: LegKey, message: &Message, outside: &mut Outside<'_>) -> Signal {
         let Some(leg) = self.leg(leg) else { return Signal::Nothing };
-        leg.server = None;
+        (leg.server, leg.invite) = (None, Bytes::new());
         leg.acknowledged = true;
         if !leg.offer_open {
             return Signal::Nothing;
@@ -300,18 +299,15 @@ impl Call {
 
     /// Leg A's INVITE.
     fn invite(&self) -> Option<Message> {
-        Message::parse(self.invite.clone()).ok()
+        Message::parse(self.a.invite.clone()).ok()
     }
 
     fn respond(&mut self, status: u16, body: Option<Bytes>, outside: &mut Outside<'_>) {
         let (Some(server), Some(invite)) = (self.a.server, self.invite()) else { return };
         let tag = self.a.dialog.as_ref().map(|dialog| dialog.id.local_tag.clone());
         let mut response = Builder::response_to(&invite, status, tag.as_deref());
-        if status < 300 {
+        if status < 200 {
             response = self.a.signed(response, outside);
-            if status >= 200 {
-                response = response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, "");
-            }
         }
         if status == 503 {
             response = response.header(HeaderName::RetryAfter, "60");
@@ -368,6 +364,7 @@ impl Call {
         let key = self.b[place].key;
         outside.index.dialogs.insert(dialog.id.clone(), (self.key, key));
         self.b[place].dialog = Some(dialog);
+        self.b[place].invite = Bytes::new();
         self.b[place].state = LegState::Answered;
         self.b[place].answered = Some(outside.now.wall);
         self.b[place].heard = outside.now.tick;
@@ -379,14 +376,8 @@ impl Call {
         if let Some(dialog) = &mut self.a.dialog {
             dialog.early = false;
         }
-        let body = if self.a.remote.is_some() {
-            self.answer_to_a()
-        } else {
-            self.a.offer_open = true;
-            let formats = self.a.formats.clone();
-            self.a.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, None))
-        };
-        self.respond(200, body, outside);
+        self.a.offer_open = self.a.remote.is_none();
+        self.a.accept(outside);
         Signal::Changed
     }
 
@@ -425,6 +416,7 @@ impl Call {
 
     fn leg_refused(&mut self, place: usize, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
         let before = self.b[place].state;
+        self.b[place].invite = Bytes::new();
         if let Some(client) = self.b[place].client.take() {
             outside.index.clients.remove(&client);
         }
@@ -491,6 +483,7 @@ impl Call {
             if let Some(server) = leg.server.take() {
                 outside.index.servers.remove(&server);
             }
+            leg.invite = Bytes::new();
             leg.end(how, outside);
         }
         Signal::Over

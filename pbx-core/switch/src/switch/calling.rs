@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use pbx_media_words::LegKey;
+use pbx_media_words::{LegKey, PortPair};
 use pbx_sip::clock::{Now, Tick};
 use pbx_sip::flow::Flow;
 use pbx_sip::message::{HeaderName, Message, Uri};
@@ -199,10 +199,14 @@ impl Switch {
     pub(super) fn media_event(&mut self, event: pbx_media_words::Event, now: Now) {
         use pbx_media_words::Event as Media;
         match event {
-            Media::PortsFree(pairs) => self.ports.extend(pairs),
+            Media::PortsFree(pairs) => {
+                let held: Vec<PortPair> = self.held.values().copied().collect();
+                self.ports.extend(pairs.into_iter().filter(|pair| !held.contains(pair)));
+            }
             Media::Figures { leg, figures } => self.counted(leg, figures, now),
             Media::Closed { leg, figures } => {
                 self.counted(leg, figures, now);
+                self.held.remove(&leg);
                 let Some(key) = self.index.legs.remove(&leg) else { return };
                 self.with_call(key, now, |call, _| {
                     call.closed(leg);

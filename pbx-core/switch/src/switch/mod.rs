@@ -3,6 +3,7 @@
 mod calling;
 mod hearing;
 mod registering;
+mod written;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,8 @@ use crate::event::Event;
 use crate::feature::Feature;
 use crate::registrar::{Binding, BindingChange, Expiry, Registrar};
 use crate::status::{Change, Published};
+
+pub use written::Written;
 
 /// How a house behaves.
 #[derive(Clone, Debug)]
@@ -73,6 +76,8 @@ pub struct Switch {
     index: Index,
     goodbyes: BTreeMap<ServerKey, (Builder, Flow)>,
     ports: VecDeque<PortPair>,
+    /// Ports of calls that were read back; media says that they are free, and they are not.
+    held: BTreeMap<LegKey, PortPair>,
     media: VecDeque<Command>,
     waiting_for_disk: BTreeMap<SaveKey, Registering>,
     next_save: u64,
@@ -137,6 +142,7 @@ impl Switch {
             index: Index::default(),
             goodbyes: BTreeMap::new(),
             ports: VecDeque::new(),
+            held: BTreeMap::new(),
             media: VecDeque::new(),
             waiting_for_disk: BTreeMap::new(),
             next_save: 0,

@@ -9,7 +9,7 @@
 //! | `201 -> INVITE 202 codecs=8 {Require: x}` | sends, answering a challenge by itself unless `bare`; in a dialog without a number |
 //! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
-//! | `wait 20s`, `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart` | what else happens |
+//! | `wait 20s`, `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
@@ -34,7 +34,7 @@ use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
 use pbx_switch::status::Change;
-use pbx_switch::switch::{Switch, SwitchConfig};
+use pbx_switch::switch::{Switch, SwitchConfig, Written};
 
 use crate::phone::Phone;
 use crate::plane::Plane;
@@ -194,7 +194,16 @@ impl House {
                     self.tell(Event::Saved { batch, stored: true });
                 }
             }
-            "restart" => self.restart(),
+            "restart" => self.restart(Written::default()),
+            "reborn" => {
+                let written = serde_json::to_string(&self.switch.write()).unwrap();
+                self.restart(serde_json::from_str(&written).unwrap());
+                // What the second process writes, a third one reads and writes just so.
+                let second = serde_json::to_string(&self.switch.write()).unwrap();
+                let mut third = self.begin();
+                third.read(serde_json::from_str(&second).unwrap(), self.now);
+                self.equal(serde_json::to_string(&third.write()).unwrap(), second, "what is written again");
+            }
             "media" => self.media(rest),
             "numbers" => self.numbers(rest),
             "ports" => self.equal(self.plane.legs.len().to_string(), rest.to_owned(), "open legs"),
@@ -429,18 +438,26 @@ impl House {
         self.now = end;
     }
 
-    /// The process is killed and starts again from what is on disk.
-    fn restart(&mut self) {
+    fn begin(&self) -> Switch {
         let bindings = self.disk.values().cloned().collect();
         let (directory, plan) = (Arc::new(self.directory.clone()), Arc::clone(&self.plan));
+        Switch::new(self.config.clone(), directory, (plan, 1), bindings, [4; 32], self.now)
+    }
+
+    /// The process is killed and starts again from what is on disk.
+    fn restart(&mut self, written: Written) {
         self.now = self.now + Duration::from_secs(1);
-        self.switch = Switch::new(self.config.clone(), directory, (plan, 1), bindings, [4; 32], self.now);
+        self.switch = self.begin();
         for phone in self.phones.iter_mut().filter(|phone| phone.flow.transport.is_reliable()) {
             phone.flow.connection = ConnectionId(0);
         }
         self.connections = 0;
         self.live.clear();
         let free = self.plane.restart();
+        self.switch.read(written, self.now);
+        while let Some(action) = self.switch.poll_action() {
+            self.carry_out(action);
+        }
         self.tell(Event::Media(free));
     }
 

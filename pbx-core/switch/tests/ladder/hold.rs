@@ -2,21 +2,24 @@
 
 use crate::check::check;
 
-/// Two people talk; then what is given; then the caller hangs up.
+/// Two people talk; then what is given; then the caller hangs up. And all of it once more with another process from there on, which has
+/// read what the first one wrote.
 fn talking(name: &str, ladder: &str) {
-    check(
-        name,
-        &format!(
-            "
-        phones: 201 202
-        201 -> INVITE 202    202 <- INVITE    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
-        media: 201 <-> 202
-        {ladder}
-        201 -> BYE    201 <- 200 BYE    202 <- BYE    202 -> 200 BYE
-        record: answered
-    "
-        ),
-    );
+    for reborn in ["", "reborn"] {
+        check(
+            &format!("{name} {reborn}"),
+            &format!(
+                "
+            phones: 201 202
+            201 -> INVITE 202    202 <- INVITE    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
+            {reborn}    media: 201 <-> 202
+            {ladder}
+            201 -> BYE    201 <- 200 BYE    202 <- BYE    202 -> 200 BYE
+            record: answered
+        "
+            ),
+        );
+    }
 }
 
 #[test]

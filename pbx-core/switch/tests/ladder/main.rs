@@ -12,6 +12,7 @@ mod fork;
 mod hold;
 mod in_dialog;
 mod offer;
+mod reborn;
 mod register;
 mod trouble;
 mod unfit;
