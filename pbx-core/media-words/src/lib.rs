@@ -164,4 +164,29 @@ pub struct Figures {
     pub packets_refused: u64,
     /// Interarrival jitter in microseconds, RFC 3550 A.8.
     pub jitter_us: u32,
+    /// What the peer says of what we sent it, in its RTCP reports; none before the first.
+    #[serde(default)]
+    pub reported: Option<Reported>,
+}
+
+impl Figures {
+    /// What a person would notice of them: what was lost, delays in whole milliseconds.
+    pub fn coarse(&self) -> impl PartialEq + use<> {
+        let of_peer =
+            |reported: Reported| (reported.packets_lost, reported.jitter_us / 1000, reported.round_trip_us.map(|us| us / 1000));
+        (self.packets_received > 0, self.packets_lost, self.jitter_us / 1000, self.reported.map(of_peer))
+    }
+}
+
+/// What a peer has reported of what we sent it (RFC 3550 6.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// Sent when it reported.
+    pub packets_sent: u64,
+    /// Of those, lost on the way to it. What had been lost before it reached us is not counted.
+    pub packets_lost: u64,
+    /// Interarrival jitter in microseconds, as it measures it.
+    pub jitter_us: u32,
+    /// To it and back in microseconds, smoothed over the call (each new one weighs an eighth); none if it answers no report of ours.
+    pub round_trip_us: Option<u32>,
 }

@@ -8,6 +8,8 @@ mod leg;
 mod plane;
 mod ports;
 mod relay;
+mod reports;
+mod rtcp;
 mod rtp;
 mod worker;
 

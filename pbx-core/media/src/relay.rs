@@ -2,6 +2,7 @@
 
 use pbx_media_words::{Direction, Figures, Payload};
 
+use crate::reports::Sending;
 use crate::rtp::{Header, Reception, digit};
 
 /// No translation: the partner has nothing for this payload type.
@@ -19,7 +20,10 @@ pub struct Path {
     translated: [u8; 128],
     events: [bool; 128],
     last_event: Option<u32>,
-    reception: Reception,
+    /// What comes from the peer.
+    pub reception: Reception,
+    /// What goes to it.
+    pub sending: Sending,
     clock_hz: u32,
     /// Counted.
     pub received: u64,
@@ -36,6 +40,10 @@ pub struct Fate {
     pub forward: Option<u8>,
     /// A key was pressed.
     pub digit: Option<char>,
+    /// Its header.
+    pub header: Header,
+    /// The clock of its stream.
+    pub clock_hz: u32,
 }
 
 impl Default for Path {
@@ -48,6 +56,7 @@ impl Default for Path {
             events: [false; 128],
             last_event: None,
             reception: Reception::default(),
+            sending: Sending::default(),
             clock_hz: 8000,
             received: 0,
             sent: 0,
@@ -104,7 +113,7 @@ impl Path {
             pressed = digit(&packet[header.payload_at..]);
         }
         let forward = Some(self.translated[place]).filter(|number| *number != NOTHING && self.direction.receives());
-        Some(Fate { forward, digit: pressed })
+        Some(Fate { forward, digit: pressed, header, clock_hz: self.clock_hz })
     }
 
     /// Counted so far.
@@ -115,6 +124,7 @@ impl Path {
             packets_lost: self.reception.lost(),
             packets_refused: self.refused,
             jitter_us: self.reception.jitter_us(self.clock_hz),
+            reported: None,
         }
     }
 }
@@ -149,9 +159,10 @@ mod tests {
     #[test]
     fn packets_are_forwarded_under_the_partners_number() {
         let (mut a, mut b) = joined();
-        assert_eq!(a.packet(&rtp(8, 0, &[0; 160]), 0), Some(Fate { forward: Some(8), digit: None }));
-        assert_eq!(a.packet(&rtp(101, 0, &[5, 0, 0, 160]), 0), Some(Fate { forward: Some(96), digit: Some('5') }));
-        assert_eq!(b.packet(&rtp(96, 0, &[11, 0, 0, 160]), 0), Some(Fate { forward: Some(101), digit: Some('#') }));
+        let told = |path: &mut Path, packet: &[u8]| path.packet(packet, 0).map(|fate| (fate.forward, fate.digit));
+        assert_eq!(told(&mut a, &rtp(8, 0, &[0; 160])), Some((Some(8), None)));
+        assert_eq!(told(&mut a, &rtp(101, 0, &[5, 0, 0, 160])), Some((Some(96), Some('5'))));
+        assert_eq!(told(&mut b, &rtp(96, 0, &[11, 0, 0, 160])), Some((Some(101), Some('#'))));
         assert_eq!(b.packet(&rtp(101, 0, &[11, 0, 0, 160]), 0), None, "not agreed on with this leg");
     }
 

@@ -1,5 +1,7 @@
 //! The RTP header as far as a relay reads it, RFC 3550 5.1, and what is counted from it (A.1, A.3, A.8).
 
+use crate::rtcp::Block;
+
 /// The fixed header of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -41,11 +43,6 @@ impl Header {
     }
 }
 
-/// RTCP of version 2 with a packet type of RFC 3550 or RFC 4585.
-pub fn is_rtcp(packet: &[u8]) -> bool {
-    packet.len() >= 8 && packet[0] >> 6 == 2 && (200..=207).contains(&packet[1])
-}
-
 /// What has come from one source.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reception {
@@ -57,6 +54,9 @@ pub struct Reception {
     lost_before: u64,
     transit: i64,
     jitter: u64,
+    /// As they were at the last report.
+    expected_before: u64,
+    received_before: u64,
 }
 
 impl Reception {
@@ -93,8 +93,31 @@ impl Reception {
 
     /// Expected by number and not received.
     pub fn lost(&self) -> u64 {
-        let expected = if self.ssrc.is_some() { u64::from(self.highest.wrapping_sub(self.base)) + 1 } else { 0 };
-        self.lost_before + expected.saturating_sub(self.received)
+        self.lost_before + self.expected().saturating_sub(self.received)
+    }
+
+    /// What a report says of the source now (RFC 3550 A.3), but for its sender reports; `None` if nothing came since the last one.
+    pub fn block(&mut self) -> Option<Block> {
+        let ssrc = self.ssrc.filter(|_| self.received > self.received_before)?;
+        let expected = self.expected();
+        let expected_since = expected.saturating_sub(self.expected_before);
+        let lost_since = expected_since.saturating_sub(self.received - self.received_before);
+        (self.expected_before, self.received_before) = (expected, self.received);
+        let lost = i64::try_from(expected).unwrap_or(i64::MAX).saturating_sub_unsigned(self.received).clamp(-0x80_0000, 0x7f_ffff);
+        Some(Block {
+            ssrc,
+            fraction_lost: (lost_since * 256)
+                .checked_div(expected_since)
+                .map_or(0, |fraction| u8::try_from(fraction).unwrap_or(255)),
+            lost: i32::try_from(lost).unwrap_or(0),
+            highest: self.highest,
+            jitter: u32::try_from(self.jitter / 16).unwrap_or(u32::MAX),
+            ..Block::default()
+        })
+    }
+
+    fn expected(&self) -> u64 {
+        if self.ssrc.is_some() { u64::from(self.highest.wrapping_sub(self.base)) + 1 } else { 0 }
     }
 
     /// Microseconds.

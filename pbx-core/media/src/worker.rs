@@ -1,15 +1,18 @@
 //! The thread that owns the sockets: waits, reads, relays, counts.
 //!
 //! One wait tells which sockets have something; each is read once, and what remains in it makes the next wait return at once. Between
-//! read and send: no lock, no allocation, no log.
+//! read and send: no lock, no allocation, no log. Reports are written from the round, beside the packets' way.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
 
-use pbx_media_words::{Command, Event, LegKey, PortPair};
+use pbx_media_words::{Command, Event, Figures, LegKey, PortPair};
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rustix::event::epoll;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -17,13 +20,21 @@ use crate::leg::{Channel, Line, Received};
 use crate::plane::{PlaneConfig, PlaneError, Sink};
 use crate::ports::Ports;
 use crate::relay::Path;
-use crate::rtp::{Header, is_rtcp};
+use crate::reports::Reports;
+use crate::rtcp::{LONGEST, is_rtcp};
+use crate::rtp::Header;
 
 /// The bell's place among what is waited for.
 const BELL: u64 = u64::MAX;
 
 /// Ready sockets taken from one wait.
 const BATCH: usize = 256;
+
+/// A round in which every leg has its turn lasts a second and has so many parts: a full house does not speak all at once.
+const PARTS: usize = 4;
+
+/// How long a part lasts, and the longest wait.
+const PART_US: u64 = 1_000_000 / PARTS as u64;
 
 /// The plane's thread.
 pub struct Worker {
@@ -36,7 +47,11 @@ pub struct Worker {
     legs: Vec<Option<Leg>>,
     vacant: Vec<usize>,
     by_key: BTreeMap<LegKey, usize>,
-    next_round_us: u64,
+    next_part_us: u64,
+    part: usize,
+    random: StdRng,
+    /// The wall clock when the other one was 0: what our reports call the time, and never jumps.
+    wall_at_zero_us: u64,
     stopped: bool,
 }
 
@@ -46,9 +61,29 @@ struct Leg {
     rtp: Line,
     rtcp: Line,
     path: Path,
+    reports: Reports,
     partner: Option<usize>,
     last_packet_us: u64,
     told_silent: bool,
+}
+
+impl Leg {
+    fn figures(&self) -> Figures {
+        Figures { reported: self.reports.reported(), ..self.path.figures() }
+    }
+
+    /// It is time for a report, and there is something to report.
+    fn is_to_report(&self, now_us: u64) -> bool {
+        self.reports.is_due(now_us) && self.path.received + self.path.sent > 0
+    }
+
+    /// Reports to the peer.
+    fn report(&mut self, now_us: u64, wall_us: u64, next_us: u64) {
+        let mut octets = [0; LONGEST];
+        let (sending, reception) = (&self.path.sending, &mut self.path.reception);
+        let length = self.reports.report(&mut octets, sending, reception, (now_us, wall_us, next_us));
+        self.rtcp.send(&octets[..length]);
+    }
 }
 
 impl Worker {
@@ -68,7 +103,10 @@ impl Worker {
             legs: Vec::new(),
             vacant: Vec::new(),
             by_key: BTreeMap::new(),
-            next_round_us: 0,
+            next_part_us: 0,
+            part: 0,
+            random: StdRng::try_from_rng(&mut SysRng).map_err(io::Error::other)?,
+            wall_at_zero_us: clock_us(ClockId::Realtime).saturating_sub(now_us()),
             stopped: false,
         })
     }
@@ -79,7 +117,7 @@ impl Worker {
         let mut buffer = [0u8; 2048];
         self.refill(now_us());
         while !self.stopped {
-            let wait = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
+            let wait = Timespec { tv_sec: 0, tv_nsec: PART_US as i64 * 1_000 };
             if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), Some(&wait)).is_err() {
                 ready.clear();
             }
@@ -92,11 +130,12 @@ impl Worker {
                 } else if place & 1 == 0 {
                     self.relay_rtp(place as usize >> 1, &mut buffer, now);
                 } else {
-                    self.relay_rtcp(place as usize >> 1, &mut buffer, now);
+                    self.hear_rtcp(place as usize >> 1, &mut buffer, now);
                 }
             }
-            if now >= self.next_round_us {
-                self.next_round_us = now + 1_000_000;
+            if now >= self.next_part_us {
+                self.next_part_us = now + PART_US;
+                self.part = (self.part + 1) % PARTS;
                 self.round(now);
             }
         }
@@ -125,17 +164,24 @@ impl Worker {
         let Some(Some(partner)) = self.legs.get_mut(partner) else { return };
         if partner.path.direction.sends() {
             packet[1] = packet[1] & 128 | number;
-            partner.path.sent += u64::from(partner.rtp.send(packet));
+            if partner.rtp.send(packet) {
+                partner.path.sent += 1;
+                if partner.path.sending.count(&fate.header, fate.clock_hz, length - fate.header.payload_at, now) {
+                    partner.reports.begin_stream();
+                }
+            }
         }
     }
 
-    fn relay_rtcp(&mut self, place: usize, buffer: &mut [u8], now: u64) {
+    fn hear_rtcp(&mut self, place: usize, buffer: &mut [u8], now: u64) {
         let Some(Some(leg)) = self.legs.get_mut(place) else { return };
-        let Received::Packet { length, .. } = leg.rtcp.receive(buffer, now, is_rtcp) else { return };
-        let packet = &buffer[..length];
-        let Some(partner) = leg.partner.filter(|_| is_rtcp(packet)) else { return };
-        if let Some(Some(partner)) = self.legs.get(partner) {
-            partner.rtcp.send(packet);
+        match leg.rtcp.receive(buffer, now, is_rtcp) {
+            Received::Nothing => {}
+            Received::Refused => leg.path.refused += 1,
+            Received::Packet { length, .. } => {
+                let understood = leg.reports.hear(&buffer[..length], &leg.path.sending, leg.path.sent, now);
+                leg.path.refused += u64::from(!understood);
+            }
         }
     }
 
@@ -202,8 +248,12 @@ impl Worker {
             tracing::error!(%error, "a media socket cannot be watched");
         }
         self.by_key.insert(key, place);
+        // The first report comes after half the time (RFC 3550 6.2).
+        let first = now + until_report_us(&mut self.random, self.config.report_every) / 2;
+        let reports = Reports::new(self.random.next_u32(), self.random.random(), first);
+        let path = Path::default();
         self.legs[place] =
-            Some(Leg { key, pair, rtp, rtcp, path: Path::default(), partner: None, last_packet_us: now, told_silent: false });
+            Some(Leg { key, pair, rtp, rtcp, path, reports, partner: None, last_packet_us: now, told_silent: false });
     }
 
     fn close(&mut self, key: LegKey, now: u64) {
@@ -212,7 +262,7 @@ impl Worker {
         let Some(leg) = self.legs[place].take() else { return };
         self.vacant.push(place);
         // A closed socket leaves the set by itself; it is dropped here, before its port rests.
-        let (pair, figures) = (leg.pair, leg.path.figures());
+        let (pair, figures) = (leg.pair, leg.figures());
         drop(leg);
         self.ports.release(pair, now);
         (self.sink)(Event::Closed { leg: key, figures });
@@ -243,30 +293,44 @@ impl Worker {
         }
     }
 
-    /// Once a second: figures, silences, rested ports.
+    /// Once a second for each leg, a part of them at a time: figures, silences, reports; and rested ports.
     fn round(&mut self, now: u64) {
         self.refill(now);
+        let wall_us = now + self.wall_at_zero_us;
         let every = self.config.figures_every.as_secs().max(1);
         let second = now / 1_000_000;
         let silent_us = u64::try_from(self.config.silent_after.as_micros()).unwrap_or(u64::MAX);
-        for leg in self.legs.iter_mut().flatten() {
-            // Spread over the seconds, so that a full house does not speak all at once.
+        for leg in self.legs.iter_mut().skip(self.part).step_by(PARTS).flatten() {
+            if leg.is_to_report(now) {
+                leg.report(now, wall_us, now + until_report_us(&mut self.random, self.config.report_every));
+            }
+            // Spread over the seconds too.
             if (second + leg.key.0).is_multiple_of(every) {
-                (self.sink)(Event::Figures { leg: leg.key, figures: leg.path.figures() });
+                (self.sink)(Event::Figures { leg: leg.key, figures: leg.figures() });
             }
             let silence = now.saturating_sub(leg.last_packet_us);
             if silence < silent_us {
                 leg.told_silent = false;
             } else if !leg.told_silent && leg.path.direction.receives() {
                 leg.told_silent = true;
-                (self.sink)(Event::Silent { leg: leg.key, lasting: std::time::Duration::from_micros(silence) });
+                (self.sink)(Event::Silent { leg: leg.key, lasting: Duration::from_micros(silence) });
             }
         }
     }
 }
 
+/// Half as long more or less than usual, so that reports do not fall into step (RFC 3550 6.3.1).
+fn until_report_us(random: &mut StdRng, usual: Duration) -> u64 {
+    let usual = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX).clamp(2, u64::MAX / 4);
+    random.random_range(usual / 2..usual + usual / 2)
+}
+
 /// Microseconds on a clock that only goes forward.
 fn now_us() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
+    clock_us(ClockId::Monotonic)
+}
+
+fn clock_us(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000
 }
