@@ -1,16 +1,16 @@
 //! What changes while one watches: the picture, then every change.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use pbx_switch::status::Change;
 use serde::Serialize;
-use tokio::sync::broadcast;
 use utoipa::ToSchema;
 
 use crate::api::call::{Call, shown};
 use crate::api::extension::{Device, device};
 use crate::api::{Desk, Error};
-use crate::runtime::{Status, Update};
+use crate::runtime::{News, Status, Watcher};
 
 /// The phones of an extension.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -45,35 +45,53 @@ pub enum LiveEvent {
     },
 }
 
-/// A watcher.
-pub struct Watch {
-    ready: VecDeque<(u64, LiveEvent)>,
-    updates: broadcast::Receiver<Update>,
-    desk: Desk,
+/// Which message of the stream: which start of the house, and a number that rises by one with each change. `5f0c9a3be1d24768-1042`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId {
+    start: u64,
+    sequence: u64,
 }
 
-/// Begins to watch.
-pub fn watch(desk: &Desk) -> Result<Watch, Error> {
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}-{}", self.start, self.sequence)
+    }
+}
+
+impl EventId {
+    /// As a page gives it back.
+    pub fn parse(text: &str) -> Option<EventId> {
+        let (start, sequence) = text.trim().split_once('-')?;
+        Some(EventId { start: u64::from_str_radix(start, 16).ok()?, sequence: sequence.parse().ok()? })
+    }
+}
+
+/// A watcher.
+pub struct Watch {
+    start: u64,
+    ready: VecDeque<(u64, LiveEvent)>,
+    watcher: Watcher,
+}
+
+/// Begins to watch: after the message that the page had last, if what followed it is still remembered; else with the whole picture.
+pub fn watch(desk: &Desk, last: Option<EventId>) -> Result<Watch, Error> {
     let live = desk.live().ok_or(Error::NotFound)?;
-    let (status, updates) = live.board.subscribe();
-    let ready = VecDeque::from([(status.sequence, snapshot(&status))]);
-    Ok(Watch { ready, updates, desk: desk.clone() })
+    let start = live.board.start();
+    // Numbers of another start mean other changes.
+    let known = last.filter(|last| last.start == start).map(|last| last.sequence);
+    Ok(Watch { start, ready: VecDeque::new(), watcher: live.board.watch(known) })
 }
 
 impl Watch {
-    /// The next message with its number; `None` when the house closes.
-    pub async fn next(&mut self) -> Option<(u64, LiveEvent)> {
-        if let Some(ready) = self.ready.pop_front() {
-            return Some(ready);
-        }
-        match self.updates.recv().await {
-            Ok(update) => Some((update.sequence, told(&update.change))),
-            Err(broadcast::error::RecvError::Closed) => None,
-            // Too far behind: the picture anew.
-            Err(broadcast::error::RecvError::Lagged(_)) => {
-                let (status, updates) = self.desk.live()?.board.subscribe();
-                self.updates = updates;
-                Some((status.sequence, snapshot(&status)))
+    /// The next message with its id; `None` when the house closes.
+    pub async fn next(&mut self) -> Option<(EventId, LiveEvent)> {
+        loop {
+            if let Some((sequence, event)) = self.ready.pop_front() {
+                return Some((EventId { start: self.start, sequence }, event));
+            }
+            match self.watcher.next().await? {
+                News::Picture(status) => self.ready.push_back((status.sequence, snapshot(&status))),
+                News::Changes(changes) => self.ready.extend(changes.iter().map(|update| (update.sequence, told(&update.change)))),
             }
         }
     }
@@ -81,8 +99,8 @@ impl Watch {
 
 fn snapshot(status: &Status) -> LiveEvent {
     LiveEvent::Snapshot {
-        registrations: status.registrations.values().map(registration).collect(),
-        calls: status.calls.values().map(shown).collect(),
+        registrations: status.registrations.values().map(|known| registration(known)).collect(),
+        calls: status.calls.values().map(|call| shown(call)).collect(),
     }
 }
 
@@ -99,5 +117,20 @@ fn registration(registration: &pbx_switch::status::Registration) -> Registration
         extension: registration.extension.to_string(),
         registered: !registration.devices.is_empty(),
         devices: registration.devices.iter().map(device).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_comes_back_as_it_went_and_nonsense_is_none() {
+        let id = EventId { start: 0x00ab_cdef, sequence: 1_042 };
+        assert_eq!(id.to_string(), "0000000000abcdef-1042");
+        assert_eq!(EventId::parse(&id.to_string()), Some(id));
+        for nonsense in ["", "12", "-", "x-1", "1-x", "1--1", "1-99999999999999999999"] {
+            assert_eq!(EventId::parse(nonsense), None, "{nonsense}");
+        }
     }
 }

@@ -213,6 +213,7 @@ impl Desk {
             realm: self.inner.realm.clone(),
             nonce_key: self.inner.nonce_key,
             seed: random(),
+            start: u64::from_ne_bytes(random()),
             http,
         })
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 pub use keeper::StoreHealth;
 pub use start::{Listening, Running, StartError};
-pub use status::{Status, StatusBoard, Update};
+pub use status::{News, Status, StatusBoard, Watcher};
 
 /// A way to tell the switch something; nobody asks it and waits.
 #[derive(Clone)]

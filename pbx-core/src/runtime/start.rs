@@ -80,6 +80,8 @@ pub struct Opening {
     pub nonce_key: [u8; 32],
     /// From the system's randomness.
     pub seed: [u8; 32],
+    /// From the system's randomness too: tells this start from every other one.
+    pub start: u64,
     /// Where the administration listens already.
     pub http: SocketAddr,
 }
@@ -108,13 +110,13 @@ const TOLD: usize = 256;
 
 /// Opens the house.
 pub async fn open(opening: Opening) -> Result<Running, StartError> {
-    let Opening { config, db, directory, plan, realm, nonce_key, seed, http } = opening;
+    let Opening { config, db, directory, plan, realm, nonce_key, seed, start, http } = opening;
     raise_descriptors();
     let bindings = store::binding::all(&db).await?;
     let (events, event_queue) = mpsc::channel(QUEUE);
     let (told, told_queue) = mpsc::channel(TOLD);
     let (drained_tell, drained) = oneshot::channel();
-    let board = StatusBoard::default();
+    let board = StatusBoard::new(start);
     let health = StoreHealth::default();
     let (keeper, kept) = Keeper::start(db.clone(), events.clone(), health.clone());
     let plane_config = PlaneConfig { address: config.rtp.address, ports: config.rtp.ports.clone(), ..PlaneConfig::default() };
@@ -306,11 +308,11 @@ mod tests {
         let phone = phone(running.listening.sip_udp);
         let challenge = ask(&phone, &request("REGISTER", &phone, 1));
         let whole = request("REGISTER", &phone, 2).replace("\r\n\r\n", &format!("\r\n{}\r\n\r\n", credentials(&challenge)));
-        let (_, mut changes) = running.board.subscribe();
+        let mut changes = running.board.watch(Some(0));
         assert!(ask(&phone, &whole).starts_with("SIP/2.0 200"));
         let stored = store::binding::all(&db).await.unwrap();
         assert_eq!(stored.iter().map(|binding| binding.aor.as_str()).collect::<Vec<_>>(), ["201"]);
-        assert_eq!(changes.recv().await.unwrap().sequence, 1);
+        assert!(matches!(changes.next().await, Some(crate::runtime::News::Changes(told)) if told[0].sequence == 1));
         assert_eq!(running.board.read(|status| status.registrations.len()), 1);
         running.stop().await;
     }
@@ -370,6 +372,7 @@ mod tests {
             realm: "realm".to_owned(),
             nonce_key: [1; 32],
             seed: [2; 32],
+            start: 3,
             http: local(),
         }
     }

@@ -1,25 +1,29 @@
-//! What pages may know: changes folded into a picture, and handed on one by one.
+//! What pages may know: changes folded into a picture, and the last of them remembered one by one, so that a page that was away goes on
+//! where it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pbx_switch::call::CallKey;
 use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::status::{Change, LiveCall, Published, Registration};
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
-/// Changes that a slow page may be behind; more, and it is given the whole picture anew.
-const BEHIND: usize = 1024;
+/// Changes that are remembered; a page that is further behind is given the whole picture anew.
+const REMEMBERED: usize = 4096;
 
-/// The picture.
+/// Changes handed out at once: what a watcher holds for itself.
+const HANDFUL: usize = 64;
+
+/// The picture. What stands in it is shared and never changed, so that a copy of it is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
     /// Number of the last change in it.
     pub sequence: u64,
     /// Extensions with phones.
-    pub registrations: BTreeMap<ExtensionNumber, Registration>,
+    pub registrations: BTreeMap<ExtensionNumber, Arc<Registration>>,
     /// Calls in progress.
-    pub calls: BTreeMap<CallKey, LiveCall>,
+    pub calls: BTreeMap<CallKey, Arc<LiveCall>>,
 }
 
 /// A change on its way to pages.
@@ -28,47 +32,115 @@ pub type Update = Arc<Published>;
 /// Where the picture hangs.
 #[derive(Clone)]
 pub struct StatusBoard {
-    status: Arc<Mutex<Status>>,
-    updates: broadcast::Sender<Update>,
+    start: u64,
+    board: Arc<Mutex<Board>>,
+    newest: watch::Sender<u64>,
 }
 
-impl Default for StatusBoard {
-    fn default() -> StatusBoard {
-        StatusBoard { status: Arc::default(), updates: broadcast::Sender::new(BEHIND) }
-    }
+#[derive(Default)]
+struct Board {
+    status: Status,
+    /// The last ones, without a gap, up to the picture's own.
+    remembered: VecDeque<Update>,
+}
+
+/// What a watcher is to be told.
+#[derive(Debug)]
+pub enum News {
+    /// The whole picture: it is new here, or too far behind.
+    Picture(Status),
+    /// What followed, in order, without a gap.
+    Changes(Vec<Update>),
+}
+
+/// Somebody who watches. It holds a number and no queue: who is slow costs nobody anything.
+pub struct Watcher {
+    board: Arc<Mutex<Board>>,
+    newest: watch::Receiver<u64>,
+    /// The last change it knows of; none before its first picture.
+    known: Option<u64>,
 }
 
 impl StatusBoard {
-    /// Puts a change into the picture, and hands it on.
+    /// An empty picture. `start` tells this start of the house from every other one.
+    pub fn new(start: u64) -> StatusBoard {
+        StatusBoard { start, board: Arc::default(), newest: watch::Sender::new(0) }
+    }
+
+    /// Which start of the house this is: numbers begin anew with each.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Puts a change into the picture, and remembers it.
     pub fn publish(&self, published: Published) {
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.sequence = published.sequence;
+        let sequence = published.sequence;
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        let Board { status, remembered } = &mut *board;
+        status.sequence = sequence;
         match &published.change {
             Change::Registration(registration) if registration.devices.is_empty() => {
                 status.registrations.remove(&registration.extension);
             }
             Change::Registration(registration) => {
-                status.registrations.insert(registration.extension.clone(), registration.clone());
+                status.registrations.insert(registration.extension.clone(), Arc::new(registration.clone()));
             }
             Change::Call(call) => {
-                status.calls.insert(call.key, (**call).clone());
+                status.calls.insert(call.key, Arc::new((**call).clone()));
             }
             Change::CallEnded(key) => {
                 status.calls.remove(key);
             }
         }
-        let _ = self.updates.send(Arc::new(published));
+        if remembered.len() == REMEMBERED {
+            remembered.pop_front();
+        }
+        remembered.push_back(Arc::new(published));
+        drop(board);
+        self.newest.send_replace(sequence);
     }
 
     /// Reads the picture.
     pub fn read<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
-        look(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&self.board.lock().unwrap_or_else(PoisonError::into_inner).status)
     }
 
-    /// The picture as it is, and every change after it.
-    pub fn subscribe(&self) -> (Status, broadcast::Receiver<Update>) {
-        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        (status.clone(), self.updates.subscribe())
+    /// Watches from the change after `known` on, if what followed it is remembered; else from the picture as it is.
+    pub fn watch(&self, known: Option<u64>) -> Watcher {
+        Watcher { board: Arc::clone(&self.board), newest: self.newest.subscribe(), known }
+    }
+}
+
+impl Watcher {
+    /// What this watcher does not know yet; waits until there is something. `None` when the house closes.
+    pub async fn next(&mut self) -> Option<News> {
+        loop {
+            self.newest.mark_unchanged();
+            if let Some(news) = self.look() {
+                return Some(news);
+            }
+            self.newest.changed().await.ok()?;
+        }
+    }
+
+    fn look(&mut self) -> Option<News> {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = board.status.sequence;
+        // From the end: how many it lacks. More than are remembered, or a number that never was: the picture.
+        let lacking = self.known.and_then(|known| newest.checked_sub(known)).and_then(|lacking| usize::try_from(lacking).ok());
+        match lacking.filter(|lacking| *lacking <= board.remembered.len()) {
+            Some(0) => None,
+            Some(lacking) => {
+                let first = board.remembered.len() - lacking;
+                let changes: Vec<Update> = board.remembered.iter().skip(first).take(HANDFUL).cloned().collect();
+                self.known = changes.last().map(|update| update.sequence);
+                Some(News::Changes(changes))
+            }
+            None => {
+                self.known = Some(newest);
+                Some(News::Picture(board.status.clone()))
+            }
+        }
     }
 }
 
@@ -76,28 +148,55 @@ impl StatusBoard {
 mod tests {
     use super::*;
 
-    #[test]
-    fn changes_are_folded_into_the_picture_and_handed_on() {
-        let board = StatusBoard::default();
-        let (before, mut updates) = board.subscribe();
-        assert_eq!((before.sequence, before.registrations.len()), (0, 0));
+    #[tokio::test]
+    async fn changes_are_folded_into_the_picture_and_handed_on() {
+        let board = StatusBoard::new(1);
+        let mut watcher = board.watch(None);
+        assert!(matches!(watcher.next().await, Some(News::Picture(Status { sequence: 0, .. }))));
         board.publish(phones(1, 1));
         board.publish(phones(2, 0));
         board.publish(phones(3, 2));
-        let (after, _) = board.subscribe();
-        assert_eq!((after.sequence, after.registrations.len()), (3, 1));
         assert_eq!(board.read(|status| status.registrations.values().map(|known| known.devices.len()).sum::<usize>()), 2);
-        let heard: Vec<u64> = std::iter::from_fn(|| updates.try_recv().ok()).map(|update| update.sequence).collect();
-        assert_eq!(heard, [1, 2, 3]);
+        assert_eq!(told(&mut watcher, 3).await, [1, 2, 3]);
     }
 
-    #[test]
-    fn who_is_too_far_behind_is_told_so_and_costs_no_more() {
-        let board = StatusBoard::default();
-        let (_, mut slow) = board.subscribe();
-        (1..=3_000).for_each(|sequence| board.publish(phones(sequence, 1)));
-        assert!(matches!(slow.try_recv(), Err(broadcast::error::TryRecvError::Lagged(_))));
-        assert!(slow.len() <= BEHIND);
+    #[tokio::test]
+    async fn who_comes_back_is_told_what_followed_and_who_was_away_too_long_the_picture() {
+        let board = StatusBoard::new(1);
+        let many = REMEMBERED as u64 + 500;
+        (1..=many).for_each(|sequence| board.publish(phones(sequence, 1)));
+        let mut back = board.watch(Some(many - 3));
+        assert_eq!(told(&mut back, 3).await, [many - 2, many - 1, many]);
+        let mut oldest = board.watch(Some(500));
+        assert_eq!(told(&mut oldest, REMEMBERED).await, (501..=many).collect::<Vec<_>>());
+        for gone in [Some(499), Some(0), Some(many + 1), None] {
+            assert!(matches!(board.watch(gone).next().await, Some(News::Picture(picture)) if picture.sequence == many), "{gone:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_watcher_is_given_the_picture_and_keeps_nobody_waiting() {
+        let board = StatusBoard::new(1);
+        let mut slow = board.watch(Some(0));
+        board.publish(phones(1, 1));
+        assert_eq!(told(&mut slow, 1).await, [1]);
+        (2..=100_000).for_each(|sequence| board.publish(phones(sequence, 1)));
+        assert!(matches!(slow.next().await, Some(News::Picture(Status { sequence: 100_000, .. }))));
+        assert!(board.board.lock().unwrap().remembered.len() <= REMEMBERED);
+        let waits = tokio::spawn(async move { told(&mut slow, 1).await });
+        board.publish(phones(100_001, 0));
+        assert_eq!(waits.await.unwrap(), [100_001]);
+    }
+
+    async fn told(watcher: &mut Watcher, count: usize) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while numbers.len() < count {
+            match watcher.next().await {
+                Some(News::Changes(changes)) => numbers.extend(changes.iter().map(|update| update.sequence)),
+                other => panic!("{other:?} after {numbers:?}"),
+            }
+        }
+        numbers
     }
 
     fn phones(sequence: u64, count: usize) -> Published {

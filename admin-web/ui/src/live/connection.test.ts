@@ -43,7 +43,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const SNAPSHOT = 'event: snapshot\nid: 5\ndata: {"registrations":[],"calls":[]}\n\n';
+const SNAPSHOT = 'event: snapshot\nid: a1-5\ndata: {"registrations":[],"calls":[]}\n\n';
 
 test('a cut stream is shown, and resumed after the last event', async () => {
   const { connection, close } = await opened();
@@ -54,7 +54,7 @@ test('a cut stream is shown, and resumed after the last event', async () => {
   await streams[0]?.end();
   expect(connection.view().connection).toBe('lost');
   await passed(2_000);
-  expect(streams[1]?.lastEventId).toBe('5');
+  expect(streams[1]?.lastEventId).toBe('a1-5');
   expect(connection.view().connection).toBe('open');
   close();
 });
@@ -62,10 +62,24 @@ test('a cut stream is shown, and resumed after the last event', async () => {
 test('after a lacking change nothing is believed until a new snapshot', async () => {
   const { connection, close } = await opened();
   await streams[0]?.feed(SNAPSHOT);
-  await streams[0]?.feed('event: call_ended\nid: 9\ndata: {"id":"1"}\n\n');
+  await streams[0]?.feed('event: call_ended\nid: a1-9\ndata: {"id":"1"}\n\n');
   expect(connection.view().connection).toBe('lost');
   await passed(2_000);
   expect(streams[1]?.lastEventId).toBeNull();
+  close();
+});
+
+test('a switchboard that has started anew tells everything anew, and is believed', async () => {
+  const { connection, close } = await opened();
+  await streams[0]?.feed(SNAPSHOT);
+  await streams[0]?.end();
+  await passed(2_000);
+  expect(streams[1]?.lastEventId).toBe('a1-5');
+  await streams[1]?.feed('event: snapshot\nid: b2-0\ndata: {"registrations":[],"calls":[]}\n\n');
+  expect(connection.view().state).toMatchObject({ start: 'b2', sequence: 0 });
+  await streams[1]?.end();
+  await passed(2_000);
+  expect(streams[2]?.lastEventId).toBe('b2-0');
   close();
 });
 

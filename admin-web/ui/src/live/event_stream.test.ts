@@ -22,10 +22,11 @@ test('heartbeats are no events, and an unending event is not swallowed', () => {
 });
 
 test('kinds of a newer server are passed over', () => {
-  expect(liveEvent({ type: 'call_ended', id: '3', data: '{"id":"9"}' })).toEqual({
+  expect(liveEvent({ type: 'call_ended', id: 'a1-3', data: '{"id":"9"}' })).toEqual({
     kind: 'call_ended',
+    start: 'a1',
     sequence: 3,
     id: '9',
   });
-  expect(liveEvent({ type: 'weather', id: '4', data: '{}' })).toBeNull();
+  expect(liveEvent({ type: 'weather', id: 'a1-4', data: '{}' })).toBeNull();
 });

@@ -1,5 +1,5 @@
 /** Server-sent events (WHATWG HTML 9.2) out of a byte stream. `EventSource` hides comments and refusals; both matter here. */
-import type { LiveEvent } from './state';
+import type { LiveEvent, Place } from './state';
 
 export type ServerEvent = { type: string; id: string; data: string };
 
@@ -46,16 +46,23 @@ export class EventStreamReader {
 
 /** What a server event says, or null for a kind this page does not know. */
 export function liveEvent({ type, id, data }: ServerEvent): LiveEvent | null {
+  const place = placeOf(id);
   switch (type) {
     case 'snapshot':
-      return { kind: 'snapshot', sequence: Number(id), snapshot: JSON.parse(data) };
+      return { ...place, kind: 'snapshot', snapshot: JSON.parse(data) };
     case 'registration':
-      return { kind: 'registration', sequence: Number(id), registration: JSON.parse(data) };
+      return { ...place, kind: 'registration', registration: JSON.parse(data) };
     case 'call':
-      return { kind: 'call', sequence: Number(id), call: JSON.parse(data) };
+      return { ...place, kind: 'call', call: JSON.parse(data) };
     case 'call_ended':
-      return { kind: 'call_ended', sequence: Number(id), id: JSON.parse(data).id };
+      return { ...place, kind: 'call_ended', id: JSON.parse(data).id };
     default:
       return null;
   }
+}
+
+/** `5f0c9a3be1d24768-1042`. An id of another form is one of no start that is known, so that a snapshot is asked for. */
+function placeOf(id: string): Place {
+  const dash = id.lastIndexOf('-');
+  return { start: id.slice(0, Math.max(0, dash)), sequence: Number(id.slice(dash + 1)) };
 }

@@ -74,10 +74,18 @@ function everySecond(listener: () => void): () => void {
   };
 }
 
+/** Whose lists of records will be asked for in a moment. */
+const recordsAwaited = new WeakSet<QueryClient>();
+
 function refreshLists(queries: QueryClient, events: readonly LiveEvent[]): void {
-  if (events.some(({ kind }) => kind === 'call_ended' || kind === 'snapshot')) {
-    // The record of a call is written off its path, a moment after its end.
-    setTimeout(() => void queries.invalidateQueries({ queryKey: ['call_records'] }), 700);
+  const ended = events.some(({ kind }) => kind === 'call_ended' || kind === 'snapshot');
+  if (ended && !recordsAwaited.has(queries)) {
+    // The record of a call is written off its path, a moment after its end. However many calls end until then, one question will do.
+    recordsAwaited.add(queries);
+    setTimeout(() => {
+      recordsAwaited.delete(queries);
+      void queries.invalidateQueries({ queryKey: ['call_records'] });
+    }, 700);
   }
   const extensions = queries.getQueryData<{ number: string }[]>(['extensions']);
   const strangers = events.some(

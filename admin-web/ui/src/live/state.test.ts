@@ -4,18 +4,24 @@ import { type Call, type Device, extensionsOnCall, fold, type LiveEvent, nothing
 describe('folding', () => {
   test('a snapshot replaces whatever was known, even with a lower number after a restart', () => {
     const before = folded([snapshot(90, [phone('201')], [call('7')])]);
-    const { state } = fold(before, [snapshot(0, [phone('202')], [])]);
+    const { state } = fold(before, [{ ...snapshot(0, [phone('202')], []), start: 'b' }]);
     expect([...state.registrations.keys()]).toEqual(['202']);
     expect(state.calls.size).toBe(0);
-    expect(state.sequence).toBe(0);
+    expect(state).toMatchObject({ start: 'b', sequence: 0 });
+  });
+
+  test('a number of another start is another change, however well it fits', () => {
+    const state = folded([snapshot(4, [], [call('1')])]);
+    for (const sequence of [3, 4, 5])
+      expect(fold(state, [{ start: 'b', kind: 'call_ended', sequence, id: '1' }])).toEqual({ state, missed: true });
   });
 
   test('changes follow one another', () => {
     const state = folded([
       snapshot(4, [], []),
-      { kind: 'registration', sequence: 5, registration: phone('201') },
-      { kind: 'call', sequence: 6, call: call('1', 'ringing') },
-      { kind: 'call', sequence: 7, call: call('1', 'talking') },
+      { start: 'a', kind: 'registration', sequence: 5, registration: phone('201') },
+      { start: 'a', kind: 'call', sequence: 6, call: call('1', 'ringing') },
+      { start: 'a', kind: 'call', sequence: 7, call: call('1', 'talking') },
     ]);
     expect(state.registrations.get('201')).toHaveLength(1);
     expect([...state.calls.values()].map(({ state }) => state)).toEqual(['talking']);
@@ -26,10 +32,11 @@ describe('folding', () => {
     for (let sequence = 1; sequence < 40_000; sequence += 4) {
       const id = String(sequence);
       state = fold(state, [
-        { kind: 'call', sequence, call: call(id) },
-        { kind: 'registration', sequence: sequence + 1, registration: phone('201') },
-        { kind: 'call_ended', sequence: sequence + 2, id },
+        { start: 'a', kind: 'call', sequence, call: call(id) },
+        { start: 'a', kind: 'registration', sequence: sequence + 1, registration: phone('201') },
+        { start: 'a', kind: 'call_ended', sequence: sequence + 2, id },
         {
+          start: 'a',
           kind: 'registration',
           sequence: sequence + 3,
           registration: { extension: '201', registered: false, devices: [] },
@@ -41,9 +48,9 @@ describe('folding', () => {
 
   test('a change heard twice counts once, a lacking one is noticed', () => {
     const state = folded([snapshot(4, [], [call('1')])]);
-    expect(fold(state, [{ kind: 'call_ended', sequence: 4, id: '1' }])).toEqual({ state, missed: false });
-    expect(fold(state, [{ kind: 'call_ended', sequence: 6, id: '1' }]).missed).toBe(true);
-    expect(fold(nothingHeard, [{ kind: 'call_ended', sequence: 1, id: '1' }]).missed).toBe(true);
+    expect(fold(state, [{ start: 'a', kind: 'call_ended', sequence: 4, id: '1' }])).toEqual({ state, missed: false });
+    expect(fold(state, [{ start: 'a', kind: 'call_ended', sequence: 6, id: '1' }]).missed).toBe(true);
+    expect(fold(nothingHeard, [{ start: 'a', kind: 'call_ended', sequence: 1, id: '1' }]).missed).toBe(true);
   });
 });
 
@@ -60,7 +67,7 @@ function folded(events: LiveEvent[]) {
 }
 
 function snapshot(sequence: number, registrations: ReturnType<typeof phone>[], calls: Call[]): LiveEvent {
-  return { kind: 'snapshot', sequence, snapshot: { registrations, calls } };
+  return { start: 'a', kind: 'snapshot', sequence, snapshot: { registrations, calls } };
 }
 
 function phone(extension: string) {
@@ -82,5 +89,6 @@ function call(id: string, state = 'ringing'): Call {
     callee: '202',
     state,
     started_at: '2026-11-26T19:30:00Z',
+    legs: [],
   };
 }

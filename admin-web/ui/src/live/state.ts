@@ -8,6 +8,8 @@ export type Call = Schemas['Call'];
 export type Snapshot = { registrations: Schemas['Registration'][]; calls: Call[] };
 
 export type LiveState = {
+  /** Which start of the switchboard numbers the changes; empty before the first snapshot. */
+  start: string;
   /** Number of the last change folded in; -1 before the first snapshot. */
   sequence: number;
   /** Extensions with at least one phone. */
@@ -15,24 +17,30 @@ export type LiveState = {
   calls: ReadonlyMap<string, Call>;
 };
 
-export type LiveEvent =
-  | { kind: 'snapshot'; sequence: number; snapshot: Snapshot }
-  | { kind: 'registration'; sequence: number; registration: Schemas['Registration'] }
-  | { kind: 'call'; sequence: number; call: Call }
-  | { kind: 'call_ended'; sequence: number; id: string };
+/** What an event's id says: which start of the switchboard, and which change of it. */
+export type Place = { start: string; sequence: number };
 
-export const nothingHeard: LiveState = { sequence: -1, registrations: new Map(), calls: new Map() };
+export type LiveEvent = Place &
+  (
+    | { kind: 'snapshot'; snapshot: Snapshot }
+    | { kind: 'registration'; registration: Schemas['Registration'] }
+    | { kind: 'call'; call: Call }
+    | { kind: 'call_ended'; id: string }
+  );
+
+export const nothingHeard: LiveState = { start: '', sequence: -1, registrations: new Map(), calls: new Map() };
 
 /**
  * Folds events into the state, in order. A change already known is passed over; `missed` tells that one is lacking, so that
  * only a new snapshot can be believed.
  */
 export function fold(state: LiveState, events: readonly LiveEvent[]): { state: LiveState; missed: boolean } {
-  let { sequence } = state;
+  let { start, sequence } = state;
   let registrations = new Map(state.registrations);
   let calls = new Map(state.calls);
   for (const event of events) {
     if (event.kind === 'snapshot') {
+      start = event.start;
       sequence = event.sequence;
       registrations = new Map();
       for (const { extension, devices } of event.snapshot.registrations) {
@@ -41,9 +49,9 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       calls = new Map(event.snapshot.calls.map((call) => [call.id, call]));
       continue;
     }
-    if (event.sequence <= sequence) continue;
-    if (sequence < 0 || event.sequence !== sequence + 1)
-      return { state: { sequence, registrations, calls }, missed: true };
+    if (event.start === start && event.sequence <= sequence) continue;
+    if (sequence < 0 || event.start !== start || event.sequence !== sequence + 1)
+      return { state: { start, sequence, registrations, calls }, missed: true };
     sequence = event.sequence;
     switch (event.kind) {
       case 'registration':
@@ -59,7 +67,7 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
         break;
     }
   }
-  return { state: { sequence, registrations, calls }, missed: false };
+  return { state: { start, sequence, registrations, calls }, missed: false };
 }
 
 /** Extensions that take part in a call, ringing included. */
