@@ -30,6 +30,12 @@ fn talk(transport: &str) {
     caller
         .types(&format!("/dial sip:202@{};transport={transport}", if transport == "tcp" { house.sip_tcp } else { house.sip_udp }));
     let (at_callee, at_caller) = (callee.heard(5), caller.heard(5));
+    // Each phone answers our reports with its own after a few seconds: the page shows how the call sounds while it goes on.
+    wait_until("both phones have reported", || {
+        let calls = house.get(&token, "/api/v1/calls");
+        let legs = calls["items"][0]["legs"].as_array()?.clone();
+        (legs.len() == 2 && legs.iter().all(|leg| leg["quality"]["round_trip_ms"].is_number())).then_some(())
+    });
     caller.types("/hangup");
     let record = house.record(&token, |record| record["dialled"] == "202" && record["ended_at"].is_string());
     callee.stop();
@@ -40,7 +46,15 @@ fn talk(transport: &str) {
         assert!((heard.level_db - level_db).abs() <= 0.5, "sent {level_db} dB, heard {heard:?}");
     }
     assert!(record["codec"].as_str().is_some_and(|codec| codec.contains("PCMA")), "{record}");
+    assert_eq!(record["grade"], "good", "{record}");
     for leg in record["legs"].as_array().expect("legs") {
-        assert!(leg["packets_received"].as_u64().or(leg["figures"]["packets_received"].as_u64()).unwrap_or(0) > 200, "{leg}");
+        assert!(leg["packets_received"].as_u64().unwrap_or(0) > 200, "{leg}");
+        let quality = &leg["quality"];
+        assert!(quality["round_trip_ms"].as_f64().is_some_and(|ms| (0.0..500.0).contains(&ms)), "{leg}");
+        for direction in ["from", "to"] {
+            assert_eq!(quality[direction]["loss_percent"], 0.0, "nothing is lost on loopback: {leg}");
+            assert!(quality[direction]["jitter_ms"].as_f64().is_some_and(|ms| ms < 100.0), "{leg}");
+        }
+        assert_eq!(quality["grade"], "good", "{leg}");
     }
 }

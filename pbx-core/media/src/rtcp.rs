@@ -224,6 +224,40 @@ mod tests {
         }
     }
 
+    /// A capture of real phones, where this machine has it.
+    #[test]
+    fn what_real_phones_send_is_read_as_the_oracle_reads_it() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/captures/rtcp-compound.pcap");
+        let Ok(capture) = std::fs::read(file) else {
+            println!("the captures are not on this machine: this test went on without them");
+            return;
+        };
+        let mut rest = &capture[24..];
+        let mut reported = 0;
+        while let Some((head, after)) = rest.split_at_checked(16) {
+            let length = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
+            // Linux "cooked" framing, IPv4 without options, UDP.
+            let datagram = &after[16 + 20 + 8..length];
+            rest = &after[length..];
+            let ours = Compound::read(datagram).unwrap().filter_map(|packet| match packet {
+                Packet::Report { ssrc, blocks, .. } => {
+                    Some((ssrc, blocks.map(|block| (block.ssrc, block.jitter)).collect::<Vec<_>>()))
+                }
+                Packet::Other => None,
+            });
+            let theirs = rtc_rtcp::packet::unmarshal(&mut &datagram[..]).unwrap();
+            for (ours, theirs) in ours.zip(&theirs) {
+                let theirs = match theirs.as_any().downcast_ref::<SenderReport>() {
+                    Some(report) => (report.ssrc, &report.reports),
+                    None => theirs.as_any().downcast_ref::<ReceiverReport>().map(|report| (report.ssrc, &report.reports)).unwrap(),
+                };
+                assert_eq!(ours, (theirs.0, theirs.1.iter().map(|block| (block.ssrc, block.jitter)).collect()));
+                reported += 1;
+            }
+        }
+        assert_eq!(reported, 5);
+    }
+
     fn block() -> impl Strategy<Value = Block> {
         (any::<(u32, u8, u32, u32, u32, u32)>(), -0x80_0000..0x80_0000i32).prop_map(|(any, lost)| {
             let (ssrc, fraction_lost, highest, jitter, last_sr, delay) = any;

@@ -6,6 +6,7 @@ use pbx_switch::status::{CallState, LiveCall};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::quality::{Quality, quality};
 use crate::api::{Desk, Error, instant};
 
 /// A call in progress.
@@ -27,6 +28,19 @@ pub struct Call {
     pub started_at: String,
     /// RFC 3339.
     pub answered_at: Option<String>,
+    /// Those who talk, the caller first; none before somebody has answered.
+    pub legs: Vec<CallLeg>,
+}
+
+/// One party of a call in progress.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CallLeg {
+    /// Extension or number.
+    pub party: String,
+    /// What it speaks.
+    pub codec: Option<String>,
+    /// How it hears and is heard, so far; null before any sound.
+    pub quality: Option<Quality>,
 }
 
 /// Every call in progress.
@@ -40,7 +54,8 @@ pub struct Calls {
 
 /// Every call in progress.
 pub fn list(desk: &Desk) -> Calls {
-    let items = desk.live().map_or_else(Vec::new, |live| live.board.read(|status| status.calls.values().map(shown).collect()));
+    let items =
+        desk.live().map_or_else(Vec::new, |live| live.board.read(|status| status.calls.values().map(|call| shown(call)).collect()));
     Calls { items, next: None }
 }
 
@@ -70,5 +85,10 @@ pub(crate) fn shown(call: &LiveCall) -> Call {
         state: state.to_owned(),
         started_at: instant(call.started),
         answered_at: call.answered.map(instant),
+        legs: call
+            .legs
+            .iter()
+            .map(|leg| CallLeg { party: leg.party.clone(), codec: leg.codec.clone(), quality: quality(&leg.figures) })
+            .collect(),
     }
 }

@@ -4,9 +4,11 @@
 pub mod administrator;
 pub mod call;
 pub mod call_record;
+pub mod call_record_export;
 pub mod dialplan;
 pub mod extension;
 pub mod live;
+pub mod quality;
 pub mod status;
 
 use std::path::PathBuf;

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
+use pbx_media_words::Figures;
 use pbx_sip::clock::Wall;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Call, CallKey};
+use crate::call::{Call, CallKey, LegState};
 use crate::dialplan::Trace;
 use crate::directory::ExtensionNumber;
 
@@ -86,6 +87,19 @@ pub struct LiveCall {
     pub answered: Option<Wall>,
     /// Why it goes where it goes.
     pub trace: Trace,
+    /// Those who talk, the caller first; none before somebody has answered.
+    pub legs: Vec<LiveLeg>,
+}
+
+/// One party of a call in progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveLeg {
+    /// Extension or number.
+    pub party: String,
+    /// What it speaks: `PCMA`.
+    pub codec: Option<String>,
+    /// What was counted so far.
+    pub figures: Figures,
 }
 
 impl LiveCall {
@@ -106,6 +120,11 @@ impl LiveCall {
             started: call.started,
             answered: call.answered,
             trace: call.trace.clone(),
+            legs: call
+                .legs()
+                .filter(|leg| leg.state == LegState::Answered)
+                .map(|leg| LiveLeg { party: leg.party.clone(), codec: leg.codec(), figures: leg.figures })
+                .collect(),
         }
     }
 }

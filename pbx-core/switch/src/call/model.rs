@@ -221,13 +221,13 @@ impl Call {
     }
 
     /// What media has counted.
-    pub fn counted(&mut self, leg: LegKey, figures: Figures, outside: &Outside<'_>) {
-        if let Some(leg) = self.leg(leg) {
-            if figures.packets_received > leg.figures.packets_received {
-                leg.heard = outside.now.tick;
-            }
-            leg.figures = figures;
+    pub fn counted(&mut self, leg: LegKey, figures: Figures, outside: &Outside<'_>) -> Signal {
+        let Some(leg) = self.leg(leg) else { return Signal::Nothing };
+        if figures.packets_received > leg.figures.packets_received {
+            leg.heard = outside.now.tick;
         }
+        let before = std::mem::replace(&mut leg.figures, figures);
+        if leg.answered.is_some() && before.coarse() != figures.coarse() { Signal::Changed } else { Signal::Nothing }
     }
 
     /// Media has closed this leg.

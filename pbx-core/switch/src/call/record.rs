@@ -85,3 +85,11 @@ pub struct CallRecord {
     /// The plan that decided.
     pub plan_revision: i64,
 }
+
+impl CallRecord {
+    /// Who answered, else who was rung first.
+    pub fn callee(&self) -> Option<&LegRecord> {
+        let rung = self.legs.get(1..)?;
+        rung.iter().find(|leg| leg.answered.is_some()).or(rung.first())
+    }
+}

@@ -224,10 +224,7 @@ impl Switch {
 
     pub(super) fn counted(&mut self, leg: LegKey, figures: pbx_media_words::Figures, now: Now) {
         let Some(key) = self.index.legs.get(&leg).copied() else { return };
-        self.with_call(key, now, |call, outside| {
-            call.counted(leg, figures, outside);
-            Signal::Nothing
-        });
+        self.with_call(key, now, |call, outside| call.counted(leg, figures, outside));
     }
 
     pub(super) fn publish_call(&mut self, key: CallKey) {
