@@ -45,6 +45,7 @@ fn described() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(routes::call::list))
         .routes(routes!(routes::call::hang_up))
         .routes(routes!(routes::call_record::list))
+        .routes(routes!(routes::call_record::table))
         .routes(routes!(routes::call_record::get))
         .routes(routes!(routes::status::get))
         .routes(routes!(routes::dialplan::get, routes::dialplan::put))

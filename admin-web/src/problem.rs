@@ -140,7 +140,8 @@ pub fn panicked(_: Box<dyn Any + Send>) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-fn language(headers: &HeaderMap) -> Lang {
+/// The caller's language.
+pub fn language(headers: &HeaderMap) -> Lang {
     headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map_or(Lang::Fr, Lang::of)
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use pbx_sip::clock::Wall;
 use pbx_switch::call::CallRecord as Record;
 use pbx_switch::dialplan::{Step as TraceStep, Trace};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::quality::{Grade, Quality, quality};
 use crate::api::{Desk, Error, instant};
 use crate::store;
+use crate::store::call_record::{Place, Sought};
 
 /// One step of the way a call took: the catalogue's `trace.<code>` with its params.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -42,8 +45,8 @@ pub struct Leg {
     pub packets_sent: u64,
     /// On the way from it.
     pub packets_lost: u64,
-    /// Of what came from it, in milliseconds.
-    pub jitter_ms: f64,
+    /// How it heard and was heard; null if there was no sound.
+    pub quality: Option<Quality>,
 }
 
 /// A call that is over.
@@ -63,10 +66,14 @@ pub struct CallRecord {
     pub caller_name: String,
     /// As dialled.
     pub dialled: String,
+    /// Who answered, else who was rung first; empty if nobody was.
+    pub callee: String,
     /// The catalogue's `outcome.<outcome>`.
     pub outcome: String,
     /// What the two spoke.
     pub codec: Option<String>,
+    /// How it sounded: of the worse side; null if there was no sound.
+    pub grade: Option<Grade>,
     /// The caller's first.
     pub legs: Vec<Leg>,
     /// Why it went where it went.
@@ -86,29 +93,70 @@ pub struct CallRecords {
 
 /// Which records.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Page {
     /// `next` of the page before.
-    #[serde(default)]
     pub before: Option<String>,
-    /// 1 to 200; 50 if absent.
-    #[serde(default)]
+    /// Of a page: 1 to 200, 50 if absent. An export has no end.
     pub limit: Option<u32>,
-    /// Part of the caller's or the dialled number.
-    #[serde(default)]
+    /// RFC 3339: begun then or later.
+    pub from: Option<String>,
+    /// RFC 3339: begun before.
+    pub until: Option<String>,
+    /// How they came out.
+    pub outcome: Option<String>,
+    /// An extension or number, whole, that called, was dialled or was rung.
+    pub party: Option<String>,
+    /// Somebody answered, or nobody did.
+    pub answered: Option<bool>,
+    /// Part of a number or of the caller's name.
     pub q: Option<String>,
+    /// Of an export: the language of its headings, `fr` or `en`; the browser's if absent.
+    pub lang: Option<String>,
+}
+
+/// Characters of a text that is looked for.
+const LONGEST: usize = 64;
+
+impl Page {
+    pub(crate) fn sought(&self) -> Result<(Sought, Option<Place>), Error> {
+        let instant = |field, text: &Option<String>| match text {
+            Some(text) => text
+                .parse::<jiff::Timestamp>()
+                .map(|at| Some(Wall(at.as_microsecond())))
+                .map_err(|_| Error::Invalid { field, code: "malformed" }),
+            None => Ok(None),
+        };
+        let text = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().chars().take(LONGEST).collect();
+        let before = match &self.before {
+            Some(before) => Some(place(before).ok_or(Error::Invalid { field: "before", code: "malformed" })?),
+            None => None,
+        };
+        let sought = Sought {
+            from: instant("from", &self.from)?,
+            until: instant("until", &self.until)?,
+            outcome: text(&self.outcome),
+            party: text(&self.party),
+            answered: self.answered,
+            part: text(&self.q),
+        };
+        Ok((sought, before))
+    }
+}
+
+/// `1764021600000000-41`
+fn place(text: &str) -> Option<Place> {
+    let (started, key) = text.split_once('-')?;
+    Some(Place { started: Wall(started.parse().ok()?), key: key.parse().ok()? })
 }
 
 /// A page of records.
 pub async fn list(desk: &Desk, page: Page) -> Result<CallRecords, Error> {
-    let before = match page.before {
-        Some(before) => Some(before.parse().map_err(|_| Error::Invalid { field: "before", code: "malformed" })?),
-        None => None,
-    };
+    let (sought, before) = page.sought()?;
     let limit = page.limit.unwrap_or(50).clamp(1, 200);
-    let part: String = page.q.unwrap_or_default().chars().take(64).collect();
-    let records = store::call_record::page(desk.db(), before, &part, i64::from(limit)).await?;
-    let next = (records.len() == limit as usize).then(|| records.last().map(|record| record.key.0.to_string())).flatten();
+    let records = store::call_record::page(desk.db(), &sought, before, i64::from(limit)).await?;
+    let last = records.last().filter(|_| records.len() == limit as usize).map(Place::of);
+    let next = last.map(|place| format!("{}-{}", place.started.0, place.key));
     Ok(CallRecords { items: records.iter().map(shown).collect(), next })
 }
 
@@ -135,7 +183,7 @@ fn shown(record: &Record) -> CallRecord {
         packets_received: leg.figures.packets_received,
         packets_sent: leg.figures.packets_sent,
         packets_lost: leg.figures.packets_lost,
-        jitter_ms: f64::from(leg.figures.jitter_us) / 1000.0,
+        quality: quality(&leg.figures),
     };
     CallRecord {
         id: record.key.0.to_string(),
@@ -145,8 +193,10 @@ fn shown(record: &Record) -> CallRecord {
         caller: record.caller.clone(),
         caller_name: record.caller_name.clone(),
         dialled: record.dialled.clone(),
+        callee: record.callee().map_or_else(String::new, |leg| leg.party.clone()),
         outcome: record.outcome.code().to_owned(),
         codec: record.codec.clone(),
+        grade: record.legs.iter().filter_map(|leg| quality(&leg.figures)).map(|quality| quality.grade).max(),
         legs: record.legs.iter().map(leg).collect(),
         trace: steps(&record.trace),
         plan_revision: record.plan_revision,

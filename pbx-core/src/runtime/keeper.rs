@@ -306,7 +306,10 @@ mod tests {
         ended.await;
         assert_eq!((health.waiting(), health.lost()), (0, 0));
         let db = Db::open(folder.path()).await.unwrap();
-        assert_eq!(store::call_record::page(&db, None, "", 10_000).await.unwrap().len() as u64, records);
+        assert_eq!(
+            store::call_record::page(&db, &store::call_record::Sought::default(), None, 10_000).await.unwrap().len() as u64,
+            records
+        );
     }
 
     async fn saved(events: &mut mpsc::Receiver<Event>) -> (SaveKey, bool) {

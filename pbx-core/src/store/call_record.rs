@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
+use pbx_sip::clock::Wall;
 use pbx_switch::call::CallRecord;
 use sqlx::{Connection, Row};
 
@@ -15,8 +16,9 @@ pub async fn insert(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for record in records {
         sqlx::query(
-            "INSERT INTO call_record (call_key, started_at, caller, dialled, outcome, record) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (call_key) DO NOTHING",
+            "INSERT INTO call_record \
+             (call_key, started_at, caller, dialled, outcome, record, answered_at, caller_name, callee) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (call_key) DO NOTHING",
         )
         .bind(i64::try_from(record.key.0).unwrap_or(i64::MAX))
         .bind(record.started.0)
@@ -24,6 +26,9 @@ pub async fn insert(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
         .bind(&record.dialled)
         .bind(record.outcome.code())
         .bind(serde_json::to_string(record).unwrap_or_default())
+        .bind(record.answered.map(|at| at.0))
+        .bind(&record.caller_name)
+        .bind(record.callee().map_or("", |leg| leg.party.as_str()))
         .execute(&mut *transaction)
         .await?;
     }
@@ -60,11 +65,65 @@ pub(in crate::store) async fn bring_back(db: &Db) -> Result<(), StoreError> {
     gone.map_err(|error| StoreError::Unavailable { code: "read_only", message: error.to_string() })
 }
 
-/// The newest before a key, at most so many, whose caller or dialled number holds `part`.
-pub async fn page(db: &Db, before: Option<i64>, part: &str, limit: i64) -> Result<Vec<CallRecord>, StoreError> {
-    let query = "SELECT record FROM call_record WHERE call_key < $1 AND (caller LIKE $2 OR dialled LIKE $2) ORDER BY call_key DESC LIMIT $3";
-    let like = format!("%{}%", part.replace(['%', '_'], ""));
-    let rows = sqlx::query(query).bind(before.unwrap_or(i64::MAX)).bind(like).bind(limit).fetch_all(&db.readers).await?;
+/// Which records; every part narrows it, the default is all.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    /// Begun then or later.
+    pub from: Option<Wall>,
+    /// Begun before.
+    pub until: Option<Wall>,
+    /// The code of how they came out; empty for any.
+    pub outcome: String,
+    /// An extension or number that called, was dialled or was rung; empty for any.
+    pub party: String,
+    /// Somebody answered, or nobody did.
+    pub answered: Option<bool>,
+    /// Part of a number or of the caller's name; empty for any.
+    pub part: String,
+}
+
+/// Where a page ends: the last record of it, the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When it began.
+    pub started: Wall,
+    /// Which.
+    pub key: i64,
+}
+
+impl Place {
+    /// Of a record.
+    pub fn of(record: &CallRecord) -> Place {
+        Place { started: record.started, key: i64::try_from(record.key.0).unwrap_or(i64::MAX) }
+    }
+}
+
+/// The newest before a place, at most so many.
+pub async fn page(db: &Db, sought: &Sought, before: Option<Place>, limit: i64) -> Result<Vec<CallRecord>, StoreError> {
+    // The search reads its index alone; records are read for those that are found.
+    let query = "SELECT record FROM call_record WHERE call_key IN ( \
+                   SELECT call_key FROM call_record \
+                   WHERE (started_at, call_key) < ($1, $2) AND started_at >= $3 \
+                     AND ($4 = '' OR outcome = $4) \
+                     AND ($5 = '' OR caller = $5 OR dialled = $5 OR callee = $5) \
+                     AND ($6 = '' OR ($6 = 'yes') = (answered_at IS NOT NULL)) \
+                     AND (LOWER(caller) LIKE $7 OR LOWER(dialled) LIKE $7 OR LOWER(callee) LIKE $7 OR LOWER(caller_name) LIKE $7) \
+                   ORDER BY started_at DESC, call_key DESC LIMIT $8) \
+                 ORDER BY started_at DESC, call_key DESC";
+    let end = Place { started: sought.until.unwrap_or(Wall(i64::MAX)), key: i64::MIN };
+    let before = before.filter(|place| place.started < end.started).unwrap_or(end);
+    let answered = sought.answered.map_or("", |answered| if answered { "yes" } else { "no" });
+    let rows = sqlx::query(query)
+        .bind(before.started.0)
+        .bind(before.key)
+        .bind(sought.from.map_or(i64::MIN, |from| from.0))
+        .bind(&sought.outcome)
+        .bind(&sought.party)
+        .bind(answered)
+        .bind(format!("%{}%", sought.part.replace(['%', '_'], "").to_lowercase()))
+        .bind(limit)
+        .fetch_all(&db.readers)
+        .await?;
     Ok(rows.into_iter().filter_map(|row| serde_json::from_str(row.get::<&str, _>(0)).ok()).collect())
 }
 
@@ -76,8 +135,8 @@ pub async fn get(db: &Db, key: i64) -> Result<Option<CallRecord>, StoreError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use pbx_sip::clock::Wall;
-    use pbx_switch::call::{CallKey, Outcome, Refusal};
+    use pbx_media_words::Figures;
+    use pbx_switch::call::{CallKey, LegRecord, Outcome, Refusal};
     use pbx_switch::dialplan::{Step, Trace};
 
     use super::*;
@@ -91,13 +150,82 @@ pub(crate) mod tests {
         insert(&db, &records[..3]).await.unwrap();
         // As after a batch that failed half way.
         insert(&db, &records).await.unwrap();
-        let keys = |found: Vec<CallRecord>| found.iter().map(|record| record.key.0).collect::<Vec<_>>();
-        assert_eq!(keys(page(&db, None, "", 2).await.unwrap()), [5, 4]);
-        assert_eq!(keys(page(&db, Some(4), "", 10).await.unwrap()), [3, 2, 1]);
-        assert_eq!(keys(page(&db, None, "0199", 10).await.unwrap()), [5, 3, 1]);
-        assert_eq!(keys(page(&db, None, "%' OR 1=1 --", 10).await.unwrap()), [] as [u64; 0]);
+        assert_eq!(keys(&db, &Sought::default(), None).await, [5, 4, 3, 2, 1]);
+        assert_eq!(page(&db, &Sought::default(), None, 2).await.unwrap().len(), 2);
+        assert_eq!(keys(&db, &Sought::default(), Some(Place::of(&records[3]))).await, [3, 2, 1]);
         assert_eq!(get(&db, 3).await.unwrap().as_ref(), Some(&records[2]));
         assert_eq!(get(&db, 6).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn every_way_to_look_for_records_finds_those_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        let mut records: Vec<CallRecord> = (1..=6).map(|key| record(key, "201", "0199001234")).collect();
+        for (at, record) in records.iter_mut().enumerate() {
+            record.started = Wall(at as i64 * 1_000);
+        }
+        records[1].answered = Some(Wall(1_500));
+        records[1].outcome = Outcome::Answered;
+        records[1].legs = vec![leg("201", true), leg("203", false), leg("204", true)];
+        records[2].caller = "+33639981234".to_owned();
+        records[2].caller_name = "Zo\u{eb} D'Arc".to_owned();
+        records[3].outcome = Outcome::Abandoned;
+        records[3].legs = vec![leg("201", false), leg("205", false)];
+        // Two that began at the same instant are one after the other all the same.
+        records[5].started = records[4].started;
+        insert(&db, &records).await.unwrap();
+        let all = Sought::default();
+        assert_eq!(keys(&db, &Sought { from: Some(Wall(1_000)), until: Some(Wall(3_000)), ..all.clone() }, None).await, [3, 2]);
+        assert_eq!(keys(&db, &Sought { outcome: "abandoned".to_owned(), ..all.clone() }, None).await, [4]);
+        assert_eq!(keys(&db, &Sought { answered: Some(true), ..all.clone() }, None).await, [2]);
+        assert_eq!(keys(&db, &Sought { answered: Some(false), ..all.clone() }, None).await, [6, 5, 4, 3, 1]);
+        for (party, found) in [("204", vec![2]), ("205", vec![4]), ("203", vec![]), ("20", vec![]), ("+33639981234", vec![3])] {
+            assert_eq!(keys(&db, &Sought { party: party.to_owned(), ..all.clone() }, None).await, found, "{party}");
+        }
+        for (part, found) in [("998", vec![3]), ("d'ARC", vec![3]), ("20", vec![6, 5, 4, 2, 1]), ("%' OR 1=1 --", vec![])] {
+            assert_eq!(keys(&db, &Sought { part: part.to_owned(), ..all.clone() }, None).await, found, "{part}");
+        }
+        assert_eq!(keys(&db, &all, Some(Place::of(&records[5]))).await, [5, 4, 3, 2, 1]);
+        let both = Sought { until: Some(Wall(2_000)), ..all };
+        assert_eq!(keys(&db, &both, Some(Place::of(&records[5]))).await, [2, 1], "a page before does not lift the period's end");
+        assert_eq!(keys(&db, &both, Some(Place::of(&records[1]))).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn records_of_before_the_search_are_found_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        let mut old = record(1, "201", "204");
+        old.answered = Some(Wall(1_500));
+        old.legs = vec![leg("201", true), leg("203", false), leg("204", true)];
+        insert(&db, &[old, record(2, "201", "205")]).await.unwrap();
+        // As a record stands there that was written before those columns were.
+        let forgotten = "UPDATE call_record SET answered_at = NULL, caller_name = '', callee = ''";
+        sqlx::query(forgotten).execute(&db.writer).await.unwrap();
+        let migration = include_str!("../../../migrations/sqlite/0004_call_record_search.sql");
+        let fill = &migration[migration.find("UPDATE").unwrap()..migration.find("DROP").unwrap()];
+        sqlx::query(fill).execute(&db.writer).await.unwrap();
+        let sought = Sought { answered: Some(true), party: "204".to_owned(), part: "accueil".to_owned(), ..Sought::default() };
+        assert_eq!(keys(&db, &sought, None).await, [1]);
+        assert_eq!(keys(&db, &Sought { party: "203".to_owned(), ..Sought::default() }, None).await, [] as [u64; 0]);
+    }
+
+    async fn keys(db: &Db, sought: &Sought, before: Option<Place>) -> Vec<u64> {
+        page(db, sought, before, 10).await.unwrap().iter().map(|record| record.key.0).collect()
+    }
+
+    fn leg(party: &str, answered: bool) -> LegRecord {
+        LegRecord {
+            party: party.to_owned(),
+            user_agent: None,
+            invited: Wall(1),
+            answered: answered.then_some(Wall(2)),
+            ended: Wall(3),
+            end: "answered".to_owned(),
+            codec: None,
+            figures: Figures::default(),
+        }
     }
 
     #[tokio::test]
@@ -109,14 +237,14 @@ pub(crate) mod tests {
         set_aside(&db, &records[2..]).await.unwrap();
         db.close().await;
         let db = Db::open(folder.path()).await.unwrap();
-        assert_eq!(page(&db, None, "", 10).await.unwrap().len(), 3);
+        assert_eq!(page(&db, &Sought::default(), None, 10).await.unwrap().len(), 3);
         assert!(!folder.path().join(ASIDE).exists());
         // A line that the power cut short costs none of the others.
         std::fs::write(folder.path().join(ASIDE), serde_json::to_string(&record(4, "201", "202")).unwrap() + "\n{\"key\":5,")
             .unwrap();
         db.close().await;
         let db = Db::open(folder.path()).await.unwrap();
-        assert_eq!(page(&db, None, "", 10).await.unwrap().len(), 4);
+        assert_eq!(page(&db, &Sought::default(), None, 10).await.unwrap().len(), 4);
         assert!(!folder.path().join(ASIDE).exists());
     }
 

@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/call_records.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records as a table for a spreadsheet, the newest first: UTF-8 with its mark, in the language of `lang`. It comes a piece at a time; one
+         *     that ends before its end has ended by a fault, and the connection says so.
+         */
+        get: operations["get_call_records.csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/call_records/{id}": {
         parameters: {
             query?: never;
@@ -97,7 +117,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What changes: `snapshot`, then `registration`, `call` and `call_ended`, each with a number that rises. */
+        /**
+         * What changes: `snapshot`, then `registration`, `call` and `call_ended`, one noun each. The id of each names the start of the
+         *     switchboard and a number that rises by one. Who gives the last one back in `Last-Event-ID` is told what followed, or the picture
+         *     anew where that is no longer remembered. A comment every 15 s is the heartbeat.
+         */
         get: operations["get_events"];
         put?: never;
         post?: never;
@@ -276,15 +300,27 @@ export interface components {
             dialled: string;
             /** @description Which. */
             id: string;
+            /** @description Those who talk, the caller first; none before somebody has answered. */
+            legs: components["schemas"]["CallLeg"][];
             /** @description RFC 3339. */
             started_at: string;
             /** @description `ringing`, `talking`, `held` */
             state: string;
         };
+        /** @description One party of a call in progress. */
+        CallLeg: {
+            /** @description What it speaks. */
+            codec?: string | null;
+            /** @description Extension or number. */
+            party: string;
+            quality?: components["schemas"]["Quality"] | null;
+        };
         /** @description A call that is over. */
         CallRecord: {
             /** @description RFC 3339. */
             answered_at?: string | null;
+            /** @description Who answered, else who was rung first; empty if nobody was. */
+            callee: string;
             /** @description Number of who called; empty if hidden. */
             caller: string;
             /** @description Name of who called. */
@@ -295,6 +331,7 @@ export interface components {
             dialled: string;
             /** @description RFC 3339. */
             ended_at: string;
+            grade?: components["schemas"]["Grade"] | null;
             /** @description Which. */
             id: string;
             /** @description The caller's first. */
@@ -396,6 +433,11 @@ export interface components {
             /** @description Always null: the list is whole. */
             next?: string | null;
         };
+        /**
+         * @description A word for how it sounds; the better first.
+         * @enum {string}
+         */
+        Grade: "good" | "fair" | "bad";
         /** @description What an import has created. */
         Imported: {
             /** @description How many. */
@@ -419,11 +461,6 @@ export interface components {
             /** @description RFC 3339. */
             invited_at: string;
             /**
-             * Format: double
-             * @description Of what came from it, in milliseconds.
-             */
-            jitter_ms: number;
-            /**
              * Format: int64
              * @description On the way from it.
              */
@@ -440,6 +477,7 @@ export interface components {
             packets_sent: number;
             /** @description Extension or number. */
             party: string;
+            quality?: components["schemas"]["Quality"] | null;
             /** @description What the phone calls itself. */
             user_agent?: string | null;
         };
@@ -539,6 +577,19 @@ export interface components {
             /** @description Always `about:blank`; `code` says which. */
             type: string;
         };
+        /** @description How a party heard and was heard. */
+        Quality: {
+            /** @description What came from the party, as the switchboard counted it. */
+            from: components["schemas"]["Sound"];
+            /** @description `good`, `fair` or `bad`, of the worse direction: the catalogue's `quality.<grade>`. */
+            grade: components["schemas"]["Grade"];
+            /**
+             * Format: double
+             * @description To its phone and back, in milliseconds; null if it reported nothing.
+             */
+            round_trip_ms?: number | null;
+            to?: components["schemas"]["Sound"] | null;
+        };
         /** @description A call that is only thought of. */
         Question: {
             /** @description `2026-12-24T19:45` at the site, or RFC 3339; now if absent. */
@@ -575,6 +626,19 @@ export interface components {
         Setup: {
             /** @description Nobody can sign in yet. */
             needed: boolean;
+        };
+        /** @description One direction of the sound between the switchboard and a party. */
+        Sound: {
+            /**
+             * Format: double
+             * @description How unevenly it comes (RFC 3550 A.8), in milliseconds.
+             */
+            jitter_ms: number;
+            /**
+             * Format: double
+             * @description Lost on the way, in hundredths of what was sent.
+             */
+            loss_percent: number;
         };
         /** @description How the house does. */
         Status: {
@@ -627,10 +691,22 @@ export interface operations {
             query?: {
                 /** @description `next` of the page before. */
                 before?: string | null;
-                /** @description 1 to 200; 50 if absent. */
+                /** @description Of a page: 1 to 200, 50 if absent. An export has no end. */
                 limit?: number | null;
-                /** @description Part of the caller's or the dialled number. */
+                /** @description RFC 3339: begun then or later. */
+                from?: string | null;
+                /** @description RFC 3339: begun before. */
+                until?: string | null;
+                /** @description How they came out. */
+                outcome?: string | null;
+                /** @description An extension or number, whole, that called, was dialled or was rung. */
+                party?: string | null;
+                /** @description Somebody answered, or nobody did. */
+                answered?: boolean | null;
+                /** @description Part of a number or of the caller's name. */
                 q?: string | null;
+                /** @description Of an export: the language of its headings, `fr` or `en`; the browser's if absent. */
+                lang?: string | null;
             };
             header?: never;
             path?: never;
@@ -644,6 +720,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallRecords"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get_call_records.csv": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                before?: string | null;
+                /** @description Of a page: 1 to 200, 50 if absent. An export has no end. */
+                limit?: number | null;
+                /** @description RFC 3339: begun then or later. */
+                from?: string | null;
+                /** @description RFC 3339: begun before. */
+                until?: string | null;
+                /** @description How they came out. */
+                outcome?: string | null;
+                /** @description An extension or number, whole, that called, was dialled or was rung. */
+                party?: string | null;
+                /** @description Somebody answered, or nobody did. */
+                answered?: boolean | null;
+                /** @description Part of a number or of the caller's name. */
+                q?: string | null;
+                /** @description Of an export: the language of its headings, `fr` or `en`; the browser's if absent. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description Why it was not carried out */
@@ -806,7 +929,10 @@ export interface operations {
     get_events: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the last message that was heard */
+                "last-event-id"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
