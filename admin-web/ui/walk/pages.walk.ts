@@ -112,6 +112,8 @@ const places: [string, string, string, (() => Promise<unknown>)?][] = [
   ],
   ['calls', '/calls', '[data-testid=call]'],
   ['recent calls', '/call-records', 'tbody tr'],
+  ['recent calls, narrowed to none', '/call-records?q=nobody&outcome=busy', '[role=status]'],
+  ['a call with its sound', '/call-records/40', '[data-testid=sound]'],
   [
     'a call',
     '/call-records/39',
@@ -183,6 +185,7 @@ describe('live', () => {
       callee: '205',
       state: 'ringing',
       started_at: new Date().toISOString(),
+      legs: [],
     });
     await dot.and(page.locator('[data-state=on_call]')).waitFor();
     house.tell('call_ended', { id: '50' });
@@ -205,39 +208,124 @@ describe('live', () => {
     await page.getByTestId('connection-lost').waitFor();
     expect(await page.getByTestId('call').first().getByRole('button').isDisabled()).toBe(true);
     house.reachable = true;
-    house.calls = [];
+    for (const { id } of house.calls) house.tell('call_ended', { id });
     await page.getByTestId('connection-lost').waitFor({ state: 'detached' });
     await page.getByTestId('call').first().waitFor({ state: 'detached' });
+    expect(house.resumed).toBe(1);
   });
 
-  test('a page left open neither grows nor slows', async () => {
-    await enter('/extensions');
-    await page.getByTestId('extension-state-203').waitFor();
+  test('how a call sounds is shown while it goes on', async () => {
+    await enter('/calls');
+    const sound = page.getByTestId('call').filter({ hasText: '204' }).getByTestId('quality');
+    await page.getByTestId('call').filter({ hasText: '204' }).waitFor();
+    expect(await sound.count()).toBe(0);
+    const [talking, ringing] = house.calls;
+    if (!talking || !ringing) throw new Error('the venue has calls');
+    house.tell('call', { ...ringing, state: 'talking', answered_at: ringing.started_at, legs: talking.legs });
+    await sound.filter({ hasText: 'moyenne' }).waitFor();
+  });
+
+  test('a page left open for 100,000 events stays flat and true', { timeout: 300_000 }, async () => {
+    await enter('/calls');
+    await page.getByTestId('call').first().waitFor();
     const session = await context.newCDPSession(page);
     const weight = async () => {
       await session.send('HeapProfiler.collectGarbage');
       return (await session.send('Runtime.getHeapUsage')).usedSize;
     };
+    const [like] = house.calls;
+    if (!like) throw new Error('the venue has calls');
+    let told = 0;
+    // Two of three calls end, and one of those that stand is changed; never more than fifty stand.
     const burst = async (events: number) => {
-      for (let at = 0; at < events; at += 2) {
-        house.tell('call', {
-          id: `x${at}`,
-          caller: '203',
-          caller_name: '',
-          dialled: '205',
-          callee: '205',
-          state: 'ringing',
-          started_at: new Date().toISOString(),
-        });
-        house.tell('call_ended', { id: `x${at}` });
+      for (const until = told + events; told < until; told += 1) {
+        const caller = `+336399800${String(told % 100).padStart(2, '0')}`;
+        const [oldest, second] = house.calls;
+        if (told % 5 === 4) house.tell('registration', registration('203', `after ${told}`, '192.0.2.23:5060'));
+        else if (told % 5 === 3 && second) house.tell('call', { ...second, caller_name: `${told}` });
+        else if (oldest && house.calls.length > told % 50) house.tell('call_ended', { id: oldest.id });
+        else house.tell('call', { ...like, id: `x${told}`, caller, caller_name: '' });
+        // As from a switchboard: not all in one breath, and what is not read yet is no more than the line holds.
+        if (told % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
-      house.tell('registration', registration('203', `after ${events}`, '192.0.2.23:5060'));
-      await page.getByText(`after ${events}`).waitFor();
+      house.tell('call', { ...like, id: 'last', caller_name: `after ${told}` });
+      await page.getByText(`after ${told}`).waitFor({ timeout: 120_000 });
+      house.tell('call_ended', { id: 'last' });
+      await page.getByText(`after ${told}`).waitFor({ state: 'detached' });
     };
-    await burst(4_000);
+    await burst(5_000);
     const before = await weight();
-    await burst(20_000);
+    await burst(45_000);
+    // A short cut: the page goes on where it was. A long one: it is given the picture.
+    const resumed = house.resumed;
+    house.cut();
+    await burst(2_000);
+    expect(house.resumed).toBe(resumed + 1);
+    house.cut();
+    await burst(48_000);
     expect((await weight()) - before).toBeLessThan(2_000_000);
+    expect(told).toBe(100_000);
+    const shown = await page.getByTestId('call').evaluateAll((rows) => rows.map((row) => row.textContent ?? ''));
+    expect(shown.length).toBe(house.calls.length);
+    for (const { caller, caller_name } of house.calls) {
+      const digits = caller === '' ? '' : `0${caller.replace('+33', '')}`;
+      expect(
+        shown.some((text) => text.replace(/\s/g, '').includes(digits) && text.includes(caller_name)),
+        `${caller} ${caller_name}`,
+      ).toBe(true);
+    }
+    await page.getByTestId('nav-extensions').click();
+    await page.getByText('after 99999').waitFor();
+  });
+});
+
+describe('recent calls', () => {
+  test('are narrowed by keyboard, the address keeps how, and all come back', async () => {
+    await enter('/call-records');
+    const rows = page.getByTestId('call-record');
+    await rows.nth(2).waitFor();
+    await page.getByLabel('Numéro ou nom').focus();
+    await page.keyboard.type('06 39 98');
+    await rows.nth(1).waitFor({ state: 'detached' });
+    expect(await rows.textContent()).toContain('Régie son');
+    expect(new URL(page.url()).searchParams.get('q')).toBe('06 39 98');
+    for (let tabs = 0; !(await focusedLabel()).startsWith('Réponse'); tabs += 1) {
+      expect(tabs).toBeLessThan(12);
+      await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('ArrowDown');
+    await page.getByText('Aucun appel ne correspond.').waitFor();
+    await page.reload();
+    await page.getByText('Aucun appel ne correspond.').waitFor();
+    await page.getByRole('button', { name: 'Tout afficher' }).click();
+    await rows.nth(2).waitFor();
+    expect(new URL(page.url()).search).toBe('');
+  });
+
+  test('are narrowed by extension, outcome and day', async () => {
+    await enter('/call-records');
+    const rows = page.getByTestId('call-record');
+    await rows.nth(2).waitFor();
+    await page.getByLabel('Poste').selectOption('205');
+    await rows.nth(1).waitFor({ state: 'detached' });
+    expect(await rows.textContent()).toContain('Loges');
+    await page.getByLabel('Poste').selectOption('');
+    await page.getByLabel('Résultat').selectOption('answered');
+    await rows.filter({ hasText: 'Camille' }).waitFor();
+    expect(await rows.count()).toBe(1);
+    await page.getByLabel('Résultat').selectOption('');
+    await rows.nth(2).waitFor();
+    await page.getByLabel('Du', { exact: true }).fill('2030-01-01');
+    await page.getByText('Aucun appel ne correspond.').waitFor();
+  });
+
+  test('leave as a table of what is shown', async () => {
+    await enter('/call-records?outcome=answered');
+    const link = page.getByTestId('call-records-export');
+    await link.waitFor();
+    expect(await link.getAttribute('href')).toBe('/api/v1/call_records.csv?outcome=answered&lang=fr');
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    expect(download.suggestedFilename()).toBe('appels.csv');
   });
 });
 
@@ -315,4 +403,8 @@ test('a session that ends elsewhere leads to the sign-in and back to the same pa
 
 async function focused(): Promise<string> {
   return page.evaluate(() => document.activeElement?.textContent ?? '');
+}
+
+async function focusedLabel(): Promise<string> {
+  return page.evaluate(() => (document.activeElement as HTMLInputElement | null)?.labels?.[0]?.textContent ?? '');
 }

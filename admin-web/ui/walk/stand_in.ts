@@ -20,6 +20,10 @@ const TYPES: Record<string, string> = {
 
 type Registration = Schemas['Registration'];
 
+/** Which start of the switchboard this is. */
+const START = '5f0c9a3be1d24768';
+const REMEMBERED = 4096;
+
 export class StandIn {
   extensions: Schemas['Extension'][] = [];
   records: Schemas['CallRecord'][] = [];
@@ -37,7 +41,11 @@ export class StandIn {
   needed = false;
   reachable = true;
   address = '';
+  /** How often a page went on where it was. */
+  resumed = 0;
   #sequence = 0;
+  /** The last messages, as the switchboard remembers its own. */
+  #told: string[] = [];
   readonly #watchers = new Set<ServerResponse>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
 
@@ -60,13 +68,34 @@ export class StandIn {
     this.#watchers.clear();
   }
 
-  tell(event: 'registration' | 'call' | 'call_ended', told: unknown): void {
+  /** Something has changed: it is put into the picture and told. */
+  tell(event: 'registration' | 'call' | 'call_ended', told: Registration | Schemas['Call'] | { id: string }): void {
+    if ('extension' in told) {
+      this.registrations = this.registrations.filter(({ extension }) => extension !== told.extension);
+      if (told.devices.length > 0) this.registrations.push(told);
+    } else {
+      this.calls = this.calls.filter(({ id }) => id !== told.id);
+      if ('caller' in told) this.calls.push(told);
+    }
     this.#sequence += 1;
-    for (const watcher of this.#watchers) watcher.write(message(event, this.#sequence, told));
+    const sent = message(event, this.#sequence, told);
+    this.#told.push(sent);
+    if (this.#told.length > 2 * REMEMBERED) this.#told = this.#told.slice(-REMEMBERED);
+    for (const watcher of this.#watchers) watcher.write(sent);
+  }
+
+  /** What followed the message that the page had last, or the whole picture. */
+  #missed(last: string | undefined): string {
+    const known = last?.startsWith(`${START}-`) ? this.#sequence - Number(last.slice(START.length + 1)) : Number.NaN;
+    if (known >= 0 && known <= Math.min(this.#told.length, REMEMBERED)) {
+      this.resumed += 1;
+      return known === 0 ? '' : this.#told.slice(-known).join('');
+    }
+    return message('snapshot', this.#sequence, { registrations: this.registrations, calls: this.calls });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://here');
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://here');
     if (!pathname.startsWith('/api/')) return this.#page(pathname, response);
     if (!this.reachable) {
       response.destroy();
@@ -120,17 +149,24 @@ export class StandIn {
         this.extensions = this.extensions.filter(({ number }) => number !== name);
         return void response.writeHead(204).end();
       case 'DELETE calls':
-        this.calls = this.calls.filter(({ id }) => id !== name);
-        this.tell('call_ended', { id: name });
+        this.tell('call_ended', { id: name ?? '' });
         return void response.writeHead(204).end();
+      case 'GET call_records.csv':
+        response.writeHead(200, {
+          'content-type': 'text/csv; charset=utf-8',
+          'content-disposition': 'attachment; filename="appels.csv"',
+        });
+        return void response.end('\ufeffAppel;Début\r\n');
       case 'GET call_records': {
-        if (name === undefined) return json({ items: this.records, next: null });
+        if (name === undefined)
+          return json({ items: this.records.filter((one) => fits(one, searchParams)), next: null });
         const record = this.records.find(({ id }) => id === name);
         return record ? json(record) : problem(404, 'not_found');
       }
       case 'GET events':
         response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-        response.write(message('snapshot', this.#sequence, { registrations: this.registrations, calls: this.calls }));
+        response.flushHeaders();
+        response.write(this.#missed(request.headers['last-event-id'] as string | undefined));
         this.#watchers.add(response);
         response.on('close', () => this.#watchers.delete(response));
         return;
@@ -183,8 +219,21 @@ export function registration(number: string, userAgent: string, address: string)
   };
 }
 
+function fits(record: Schemas['CallRecord'], asked: URLSearchParams): boolean {
+  const { caller, dialled, callee, caller_name, outcome, started_at, answered_at } = record;
+  const is = (name: string, fits: (wanted: string) => boolean) => !asked.has(name) || fits(asked.get(name) ?? '');
+  return (
+    is('q', (q) => [caller, dialled, callee, caller_name.toLowerCase()].some((one) => one.includes(q.toLowerCase()))) &&
+    is('party', (party) => [caller, dialled, callee].includes(party)) &&
+    is('outcome', (code) => outcome === code) &&
+    is('answered', (answered) => answered === String(answered_at !== null)) &&
+    is('from', (from) => Date.parse(started_at) >= Date.parse(from)) &&
+    is('until', (until) => Date.parse(started_at) < Date.parse(until))
+  );
+}
+
 function message(event: string, sequence: number, told: unknown): string {
-  return `event: ${event}\nid: ${sequence}\ndata: ${JSON.stringify(told)}\n\n`;
+  return `event: ${event}\nid: ${START}-${sequence}\ndata: ${JSON.stringify(told)}\n\n`;
 }
 
 async function text(request: IncomingMessage): Promise<string> {

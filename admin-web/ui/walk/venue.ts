@@ -33,6 +33,10 @@ export function furnish(house: StandIn): void {
       state: 'talking',
       started_at: ago(197),
       answered_at: ago(185),
+      legs: [
+        { party: '+33639981234', codec: 'PCMA', quality: sound('fair', 3.1, 41) },
+        { party: '201', codec: 'PCMA', quality: sound('good', 0, 1.2) },
+      ],
     },
     {
       id: '42',
@@ -43,6 +47,7 @@ export function furnish(house: StandIn): void {
       state: 'ringing',
       started_at: ago(6),
       answered_at: null,
+      legs: [],
     },
     {
       id: '43',
@@ -53,9 +58,15 @@ export function furnish(house: StandIn): void {
       state: 'held',
       started_at: ago(4000),
       answered_at: ago(3990),
+      legs: [{ party: '210', codec: 'OPUS', quality: { ...sound('good', 0, 8), to: null, round_trip_ms: null } }],
     },
   ];
   house.records = records();
+}
+
+function sound(grade: Schemas['Grade'], loss_percent: number, round_trip_ms: number): Schemas['Quality'] {
+  const one = { loss_percent, jitter_ms: 1.8 };
+  return { grade, from: one, to: one, round_trip_ms };
 }
 
 function records(): Schemas['CallRecord'][] {
@@ -77,7 +88,7 @@ function records(): Schemas['CallRecord'][] {
     packets_received: answered === null ? 0 : 9_214,
     packets_sent: answered === null ? 0 : 9_198,
     packets_lost: answered === null ? 0 : 3,
-    jitter_ms: answered === null ? 0 : 1.84,
+    quality: answered === null ? null : sound(end === 'answered' && party === '202' ? 'bad' : 'good', 0.03, 12.4),
   });
   return [
     {
@@ -85,6 +96,8 @@ function records(): Schemas['CallRecord'][] {
       caller: '202',
       caller_name: 'Camille Rivière',
       dialled: '201',
+      callee: '201',
+      grade: 'bad',
       started_at: ago(1500),
       answered_at: ago(1488),
       ended_at: ago(1304),
@@ -106,6 +119,8 @@ function records(): Schemas['CallRecord'][] {
       caller: '203',
       caller_name: 'Régie son',
       dialled: '0639981234',
+      callee: '',
+      grade: null,
       started_at: ago(90_000),
       answered_at: null,
       ended_at: ago(89_999),
@@ -129,6 +144,8 @@ function records(): Schemas['CallRecord'][] {
       caller: '+33199001234',
       caller_name: '',
       dialled: '205',
+      callee: '',
+      grade: null,
       started_at: ago(400_000),
       answered_at: null,
       ended_at: ago(399_960),

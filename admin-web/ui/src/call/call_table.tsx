@@ -12,6 +12,7 @@ import { IconHangUp } from '../shell/icons';
 import { notice } from '../shell/notice';
 import { useWords, type Words } from '../shell/words';
 import styles from './call.module.css';
+import { CallSound } from './call_sound';
 import { Party } from './party';
 
 /** Calls in progress as the switchboard tells them; nothing here is guessed. */
@@ -33,6 +34,7 @@ export function CallTable({ calls, compact = false }: { calls: Call[]; compact?:
                 <Table.Th>{t('call.caller')}</Table.Th>
                 <Table.Th>{t('call.callee')}</Table.Th>
                 <Table.Th>{t('call.state')}</Table.Th>
+                {!compact && <Table.Th>{t('call.quality')}</Table.Th>}
                 <Table.Th className={styles.duration}>{t('call.duration')}</Table.Th>
                 {admin && (
                   <Table.Th>
@@ -55,6 +57,11 @@ export function CallTable({ calls, compact = false }: { calls: Call[]; compact?:
                       {t(`call.state_${call.state}`)}
                     </span>
                   </Table.Td>
+                  {!compact && (
+                    <Table.Td>
+                      <CallSound call={call} />
+                    </Table.Td>
+                  )}
                   <Table.Td className={styles.duration}>
                     <Ticking since={call.answered_at ?? call.started_at} />
                   </Table.Td>

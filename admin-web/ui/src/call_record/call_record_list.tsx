@@ -1,40 +1,49 @@
-import { Button, Paper, Skeleton, Table, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { useState } from 'react';
-import { Link, useNavigate } from 'react-router';
+import { Button, Paper, Skeleton, Table } from '@mantine/core';
+import { useCallback } from 'react';
+import { Link, useNavigate, useSearchParams } from 'react-router';
 import { Party } from '../call/party';
+import { GradeWord } from '../call/quality';
 import { formatDuration, secondsBetween } from '../format/time';
-import { IconSearch } from '../shell/icons';
+import { IconDownload } from '../shell/icons';
 import { Page } from '../shell/page';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
 import styles from './call_record.module.css';
+import { CallRecordFilter } from './call_record_filter';
 import { useCallRecords } from './call_records';
 import { Outcome } from './outcome';
+import { addressOf, exportAddress, type Sought, seeksAll, soughtIn } from './sought';
 
 export function Component() {
-  const { t, moment } = useWords();
+  const { t, moment, language } = useWords();
   const navigate = useNavigate();
-  const [wanted, setWanted] = useState('');
-  const [sought] = useDebouncedValue(wanted.replace(/[\s.]/g, ''), 250);
+  const [address, setAddress] = useSearchParams();
+  const sought = soughtIn(address);
+  const seek = useCallback((wanted: Sought) => setAddress(addressOf(wanted), { replace: true }), [setAddress]);
   const pages = useCallRecords(sought);
   const records = pages.data?.pages.flatMap(({ items }) => items) ?? [];
   return (
-    <Page title={t('nav.call_records')}>
-      <TextInput
-        className={styles.search ?? ''}
-        type="search"
-        leftSection={<IconSearch size={18} />}
-        placeholder={t('call_record.search')}
-        aria-label={t('call_record.search')}
-        value={wanted}
-        onChange={(event) => setWanted(event.currentTarget.value)}
-      />
+    <Page
+      title={t('nav.call_records')}
+      actions={
+        <Button
+          component="a"
+          href={exportAddress(sought, language)}
+          download
+          variant="default"
+          leftSection={<IconDownload size={18} />}
+          data-testid="call-records-export"
+        >
+          {t('call_record.export')}
+        </Button>
+      }
+    >
+      <CallRecordFilter sought={sought} onChange={seek} />
       <ProblemAlert reason={pages.error} />
       {pages.isPending && <Skeleton height={180} radius="md" />}
       {pages.data && records.length === 0 && (
         <Paper withBorder p="xl" className={styles.none} role="status">
-          {sought === '' ? t('call_record.none') : t('call_record.none_found')}
+          {seeksAll(sought) ? t('call_record.none') : t('call_record.none_found')}
         </Paper>
       )}
       {records.length > 0 && (
@@ -46,12 +55,18 @@ export function Component() {
                 <Table.Th>{t('call.caller')}</Table.Th>
                 <Table.Th>{t('call.callee')}</Table.Th>
                 <Table.Th>{t('call_record.outcome')}</Table.Th>
+                <Table.Th>{t('call.quality')}</Table.Th>
                 <Table.Th className={styles.duration}>{t('call.duration')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
               {records.map((record) => (
-                <Table.Tr key={record.id} className={styles.row} onClick={() => navigate(`/call-records/${record.id}`)}>
+                <Table.Tr
+                  key={record.id}
+                  data-testid="call-record"
+                  className={styles.row}
+                  onClick={() => navigate(`/call-records/${record.id}`)}
+                >
                   <Table.Td>
                     <Link
                       to={`/call-records/${record.id}`}
@@ -65,11 +80,12 @@ export function Component() {
                     <Party number={record.caller} name={record.caller_name} />
                   </Table.Td>
                   <Table.Td>
-                    <Party number={record.dialled} />
+                    <Party number={record.callee || record.dialled} dialled={record.dialled} />
                   </Table.Td>
                   <Table.Td>
                     <Outcome code={record.outcome} />
                   </Table.Td>
+                  <Table.Td>{record.grade && <GradeWord grade={record.grade} />}</Table.Td>
                   <Table.Td className={styles.duration}>
                     {record.answered_at && (
                       <span className="numeric">

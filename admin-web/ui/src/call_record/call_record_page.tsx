@@ -1,6 +1,7 @@
 import { Paper, Skeleton, Table, Title } from '@mantine/core';
 import { Link, useParams } from 'react-router';
 import { Party } from '../call/party';
+import { GradeWord, roundTripSentence, soundSentence } from '../call/quality';
 import { formatDuration, secondsBetween } from '../format/time';
 import { IconArrow, IconBack } from '../shell/icons';
 import { Page } from '../shell/page';
@@ -37,7 +38,7 @@ function Detail({ record }: { record: CallRecord }) {
         <div className={styles.parties}>
           <Party number={record.caller} name={record.caller_name} />
           <IconArrow />
-          <Party number={record.dialled} />
+          <Party number={record.callee || record.dialled} dialled={record.dialled} />
         </div>
         <dl className={styles.facts}>
           <Fact label={t('call_record.outcome')}>
@@ -72,6 +73,14 @@ function Detail({ record }: { record: CallRecord }) {
           ))}
         </Paper>
       </section>
+      {record.legs.some(({ quality }) => quality) && (
+        <section aria-labelledby="record-sound">
+          <Title order={2} id="record-sound" mb="xs">
+            {t('call_record.sound')}
+          </Title>
+          <Sounds record={record} />
+        </section>
+      )}
       <details className={styles.technical}>
         <summary>{t('call_record.technical')}</summary>
         <Figures record={record} />
@@ -151,9 +160,58 @@ function Phone({ leg, record }: { leg: Leg; record: CallRecord }) {
   );
 }
 
+/** How each phone heard and was heard. */
+function Sounds({ record }: { record: CallRecord }) {
+  const words = useWords();
+  const { t } = words;
+  return (
+    <>
+      <Paper withBorder className={styles.frame}>
+        <Table verticalSpacing={6} horizontalSpacing="md" className={styles.table} data-testid="sound">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{t('call_record.phone')}</Table.Th>
+              <Table.Th>{t('call.quality')}</Table.Th>
+              <Table.Th>{t('call_record.sound_from')}</Table.Th>
+              <Table.Th>{t('call_record.sound_to')}</Table.Th>
+              <Table.Th>{t('call_record.codec')}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {record.legs.flatMap((leg) =>
+              leg.quality
+                ? [
+                    <Table.Tr key={`${leg.party}-${leg.invited_at}-${leg.user_agent}`}>
+                      <Table.Td>
+                        <Party number={leg.party} />
+                      </Table.Td>
+                      <Table.Td>
+                        <GradeWord grade={leg.quality.grade} />
+                      </Table.Td>
+                      <Table.Td>{soundSentence(words, leg.quality.from)}</Table.Td>
+                      <Table.Td>
+                        {leg.quality.to
+                          ? [soundSentence(words, leg.quality.to), roundTripSentence(words, leg.quality)]
+                              .filter(Boolean)
+                              .join(', ')
+                          : t('call_record.not_reported')}
+                      </Table.Td>
+                      <Table.Td>{leg.codec ?? '–'}</Table.Td>
+                    </Table.Tr>,
+                  ]
+                : [],
+            )}
+          </Table.Tbody>
+        </Table>
+      </Paper>
+      <p className={styles.agent}>{t('call_record.quality_source')}</p>
+    </>
+  );
+}
+
 function Figures({ record }: { record: CallRecord }) {
   const { t, language } = useWords();
-  const figure = new Intl.NumberFormat(language === 'fr' ? 'fr-FR' : 'en-GB', { maximumFractionDigits: 1 });
+  const figure = new Intl.NumberFormat(language === 'fr' ? 'fr-FR' : 'en-GB');
   return (
     <>
       <div className={styles.frame}>
@@ -161,22 +219,18 @@ function Figures({ record }: { record: CallRecord }) {
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{t('call_record.phone')}</Table.Th>
-              <Table.Th>{t('call_record.codec')}</Table.Th>
               <Table.Th className={styles.duration}>{t('call_record.received')}</Table.Th>
               <Table.Th className={styles.duration}>{t('call_record.sent')}</Table.Th>
               <Table.Th className={styles.duration}>{t('call_record.lost')}</Table.Th>
-              <Table.Th className={styles.duration}>{t('call_record.jitter')}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {record.legs.map((leg) => (
               <Table.Tr key={`${leg.party}-${leg.invited_at}-${leg.user_agent}`}>
                 <Table.Td>{leg.party}</Table.Td>
-                <Table.Td>{leg.codec ?? '–'}</Table.Td>
                 <Table.Td className={styles.duration}>{figure.format(leg.packets_received)}</Table.Td>
                 <Table.Td className={styles.duration}>{figure.format(leg.packets_sent)}</Table.Td>
                 <Table.Td className={styles.duration}>{figure.format(leg.packets_lost)}</Table.Td>
-                <Table.Td className={styles.duration}>{figure.format(leg.jitter_ms)} ms</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { ask, client, type Schemas } from '../api/client';
+import { queryOf, type Sought } from './sought';
 
 export type CallRecord = Schemas['CallRecord'];
 export type Leg = Schemas['Leg'];
@@ -7,16 +8,17 @@ export type Step = Schemas['Step'];
 
 const PAGE = 50;
 
-/** Records of which a number contains `q`, the newest first, a page at a time. */
-export function useCallRecords(q: string) {
+/** Records that are looked for, the newest first, a page at a time. */
+export function useCallRecords(sought: Sought) {
+  const query = queryOf(sought);
   return useInfiniteQuery({
-    queryKey: ['call_records', q],
+    queryKey: ['call_records', query],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam }) =>
       ask(
         client.GET('/api/v1/call_records', {
           params: {
-            query: { limit: PAGE, ...(q === '' ? {} : { q }), ...(pageParam === null ? {} : { before: pageParam }) },
+            query: { limit: PAGE, ...query, ...(pageParam === null ? {} : { before: pageParam }) },
           },
         }),
       ),

@@ -83,6 +83,11 @@ export const IconUpload = ({ size }: Drawing) => (
     <path d="M10 13V3.500M6.5 7 10 3.5 13.5 7M3.5 13v3.500h13V13" />
   </Drawn>
 );
+export const IconDownload = ({ size }: Drawing) => (
+  <Drawn size={size}>
+    <path d="M10 3.5v9M6.5 9 10 12.5 13.5 9M4 16.5h12" />
+  </Drawn>
+);
 export const IconSun = ({ size }: Drawing) => (
   <Drawn size={size}>
     <circle cx="10" cy="10" r="3.2" />

@@ -1,0 +1,89 @@
+import { Button, NativeSelect, TextInput } from '@mantine/core';
+import { useEffect, useState } from 'react';
+import { useExtensions } from '../extension/extensions';
+import { IconSearch } from '../shell/icons';
+import { useWords } from '../shell/words';
+import styles from './call_record.module.css';
+import { OUTCOMES, type Sought, seeksAll } from './sought';
+
+/** Narrows the list; each change counts at once. */
+export function CallRecordFilter({ sought, onChange }: { sought: Sought; onChange: (sought: Sought) => void }) {
+  const { t, coded } = useWords();
+  const extensions = useExtensions().data ?? [];
+  const change = (part: Partial<Sought>) => onChange({ ...sought, ...part });
+  return (
+    <search className={styles.filter}>
+      <SearchField key={sought.q} value={sought.q} onChange={(q) => change({ q })} />
+      <TextInput
+        type="date"
+        label={t('call_record.from')}
+        max={sought.until}
+        value={sought.from}
+        onChange={(event) => change({ from: event.currentTarget.value })}
+      />
+      <TextInput
+        type="date"
+        label={t('call_record.until')}
+        min={sought.from}
+        value={sought.until}
+        onChange={(event) => change({ until: event.currentTarget.value })}
+      />
+      <NativeSelect
+        label={t('call_record.extension')}
+        value={sought.party}
+        onChange={(event) => change({ party: event.currentTarget.value })}
+        data={[
+          { value: '', label: t('call_record.any_extension') },
+          ...extensions.map(({ number, name }) => ({ value: number, label: `${number} ${name}` })),
+        ]}
+      />
+      <NativeSelect
+        label={t('call_record.answered')}
+        value={sought.answered}
+        onChange={(event) => change({ answered: event.currentTarget.value as Sought['answered'] })}
+        data={[
+          { value: '', label: t('call_record.answered_or_not') },
+          { value: 'true', label: t('call_record.answered_only') },
+          { value: 'false', label: t('call_record.unanswered_only') },
+        ]}
+      />
+      <NativeSelect
+        label={t('call_record.outcome')}
+        value={sought.outcome}
+        onChange={(event) => change({ outcome: event.currentTarget.value })}
+        data={[
+          { value: '', label: t('call_record.any_outcome') },
+          ...OUTCOMES.map((code) => ({ value: code, label: coded('outcome', code) })),
+        ]}
+      />
+      {!seeksAll(sought) && (
+        <Button
+          variant="default"
+          onClick={() => onChange({ q: '', from: '', until: '', outcome: '', party: '', answered: '' })}
+        >
+          {t('call_record.clear')}
+        </Button>
+      )}
+    </search>
+  );
+}
+
+/** What is typed is looked for when the typing rests. */
+function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+  const { t } = useWords();
+  const [typed, setTyped] = useState(value);
+  useEffect(() => {
+    if (typed === value) return;
+    const rest = setTimeout(() => onChange(typed), 250);
+    return () => clearTimeout(rest);
+  }, [typed, value, onChange]);
+  return (
+    <TextInput
+      type="search"
+      leftSection={<IconSearch size={18} />}
+      label={t('call_record.search')}
+      value={typed}
+      onChange={(event) => setTyped(event.currentTarget.value)}
+    />
+  );
+}
