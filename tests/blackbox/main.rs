@@ -7,7 +7,9 @@ mod sound;
 
 mod browser;
 mod call;
+mod call_record;
 mod command_line;
 mod hostile;
+mod live_stream;
 mod register;
 mod two_phones;
