@@ -20,7 +20,7 @@ demo: build ## the switchboard and two phones without heads that call each other
 
 test: ## the whole check: format, lints, front end, every test, dependency policy
 	@scripts/prerequisites test
-	@scripts/front-end check build
+	@scripts/front-end check build walk
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) nextest run --workspace
