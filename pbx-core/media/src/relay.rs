@@ -103,10 +103,11 @@ impl Path {
         }
         self.received += 1;
         let event = self.events[place];
+        self.reception.count(&header);
         if !event {
             self.clock_hz = self.clocks[place];
+            self.reception.time(&header, self.clock_hz, now_us);
         }
-        self.reception.count(&header, self.clock_hz, now_us);
         let mut pressed = None;
         if event && self.last_event != Some(header.timestamp) {
             self.last_event = Some(header.timestamp);
@@ -174,6 +175,19 @@ mod tests {
         assert_eq!(pressed(&mut a, 800, 0), None);
         assert_eq!(pressed(&mut a, 800, 0x80), None);
         assert_eq!(pressed(&mut a, 2400, 0), Some('1'));
+    }
+
+    #[test]
+    fn keys_are_no_jitter() {
+        let (mut a, _) = joined();
+        let mut at = 0;
+        for number in 0..100u32 {
+            at += 20_000;
+            let pressed = (40..60).contains(&number);
+            let (payload_type, timestamp) = if pressed { (101, 40 * 160) } else { (8, number * 160) };
+            assert!(a.packet(&rtp(payload_type, timestamp, &[1, 0, 0, 160]), at).is_some());
+        }
+        assert_eq!(a.figures().jitter_us, 0);
     }
 
     #[test]

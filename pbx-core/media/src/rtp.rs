@@ -52,7 +52,7 @@ pub struct Reception {
     received: u64,
     /// Lost of sources before this one.
     lost_before: u64,
-    transit: i64,
+    transit: Option<i64>,
     jitter: u64,
     /// As they were at the last report.
     expected_before: u64,
@@ -60,8 +60,8 @@ pub struct Reception {
 }
 
 impl Reception {
-    /// Counts a packet that came at `now_us`, of a payload with this clock.
-    pub fn count(&mut self, header: &Header, clock_hz: u32, now_us: u64) {
+    /// Counts a packet by its number.
+    pub fn count(&mut self, header: &Header) {
         if self.ssrc != Some(header.ssrc) {
             let lost_before = self.lost();
             *self = Reception {
@@ -78,17 +78,21 @@ impl Reception {
         if ahead < 0x8000 {
             self.highest = self.highest.wrapping_add(u32::from(ahead));
         }
+    }
+
+    /// Measures the jitter of a packet that came at `now_us`, of a payload with this clock. Not for the packets of a key: they all bear
+    /// the instant of its pressing (RFC 4733 2.2), which says nothing of when they were sent.
+    pub fn time(&mut self, header: &Header, clock_hz: u32, now_us: u64) {
         let arrival = i64::try_from(now_us).unwrap_or(0).wrapping_mul(i64::from(clock_hz)) / 1_000_000;
         let transit = arrival.wrapping_sub(i64::from(header.timestamp));
-        if self.received > 1 {
+        if let Some(before) = self.transit.replace(transit) {
             // Only the low 32 bits of a timestamp are there; the difference of two transits has them all.
-            let difference = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
+            let difference = (transit.wrapping_sub(before) as i32).unsigned_abs();
             // In sixteenths, as RFC 3550 A.8 keeps it; a jump of a second is a new beginning and no jitter.
             if difference < clock_hz {
                 self.jitter = self.jitter + u64::from(difference) - (self.jitter + 8) / 16;
             }
         }
-        self.transit = transit;
     }
 
     /// Expected by number and not received.
@@ -146,13 +150,13 @@ mod tests {
     #[test]
     fn loss_is_what_is_missing_between_the_first_and_the_highest_number() {
         let mut reception = Reception::default();
-        for (place, sequence) in [65_533u16, 65_534, 1, 0, 3].into_iter().enumerate() {
-            reception.count(&packet(sequence, 0), 8000, place as u64);
+        for sequence in [65_533u16, 65_534, 1, 0, 3] {
+            reception.count(&packet(sequence, 0));
         }
         assert_eq!(reception.lost(), 2, "65535 and 2");
         let mut again = packet(10, 0);
         again.ssrc = 8;
-        reception.count(&again, 8000, 9);
+        reception.count(&again);
         assert_eq!(reception.lost(), 2, "another source begins anew");
     }
 
@@ -162,8 +166,8 @@ mod tests {
         let mut uneven = Reception::default();
         for number in 0..500u16 {
             let (timestamp, at) = (u32::from(number) * 160, u64::from(number) * 20_000);
-            even.count(&packet(number, timestamp), 8000, at);
-            uneven.count(&packet(number, timestamp), 8000, at + u64::from(number % 2) * 8_000);
+            even.time(&packet(number, timestamp), 8000, at);
+            uneven.time(&packet(number, timestamp), 8000, at + u64::from(number % 2) * 8_000);
         }
         assert_eq!(even.jitter_us(8000), 0);
         let jitter = uneven.jitter_us(8000);
