@@ -1,4 +1,5 @@
-// Drives Chromium for browser.rs: set-up link, new extension 214, its secret to the test, then the dot that turns green.
+// Drives Chromium for browser.rs: set-up link, new extension 214, its secret to the test, the dot that turns green, and a page left open
+// while the telephone registers again and again: it weighs no more afterwards, and shows what is true.
 const { chromium } = await import(process.env.PLAYWRIGHT);
 
 const browser = await chromium.launch({
@@ -47,10 +48,27 @@ await step('the dot turns green', async () => {
   await page.locator('[data-testid="extension-state-214"][data-registered="true"]').waitFor({ state: 'attached', timeout: 25_000 });
   console.log('green');
 });
+const lines = (await import('node:readline')).createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const session = await page.context().newCDPSession(page);
+const weigh = async () => {
+  await session.send('HeapProfiler.collectGarbage');
+  return (await session.send('Runtime.getHeapUsage')).usedSize;
+};
+await step('the page is left open', async () => {
+  // The first thousands warm it up: what the browser compiles and keeps for good is not the page's growth.
+  await lines.next();
+  const before = await weigh();
+  console.log('warm');
+  await lines.next();
+  await page.locator('[data-testid="extension-state-214"][data-registered="false"]').waitFor({ state: 'attached', timeout: 25_000 });
+  const shown = await page.evaluate(async () => (await (await fetch('/api/v1/extensions/214')).json()).devices.length);
+  if (shown !== 0) throw new Error('the page shows what is not true');
+  console.log(`grown ${(await weigh()) - before}`);
+});
 if (strangers.length > 0) {
   console.log('asked other hosts:', strangers.join(' '));
   process.exit(1);
 }
-await new Promise((resolve) => process.stdin.once('data', resolve));
+await lines.next();
 await browser.close();
 process.exit(0);

@@ -1,4 +1,4 @@
-//! The administration in a real browser: first set-up, a new extension, and its dot that turns green by itself.
+//! The administration in a real browser: first set-up, a new extension, its dot that turns green by itself, and a page left open.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -31,10 +31,37 @@ fn set_up_create_an_extension_and_see_it_register() {
     };
     let secret = next("secret");
     assert!(secret.len() >= 12, "a generated secret is long: {}", secret.len());
-    Sipp::new(&house, "214").start("register", "", &["-key", "expires", "60", "-ap", &secret]).succeeds();
+    let phone = Sipp::new(&house, "214");
+    let register = |expires: &str, times: usize| {
+        let times = times.to_string();
+        let more = ["-key", "expires", expires, "-ap", &secret, "-m", &times, "-r", "1000", "-l", "50", "-timeout", "60s"];
+        phone.start("register", "", &more).succeeds();
+    };
+    let mut input = browser.stdin.take().expect("its input");
+    let mut say = |word: &str| writeln!(input, "{word}").expect("the browser listens");
+    register("600", 1);
     next("green");
-    writeln!(browser.stdin.take().expect("its input"), "done").expect("the browser listens");
+    register("600", 2_000);
+    say("warmed");
+    next("warm");
+    for _ in 0..registrations().div_ceil(BATCH) {
+        register("600", BATCH);
+    }
+    register("0", 1);
+    say("away");
+    let grown: i64 = next("grown").parse().expect("octets");
+    println!("the page has grown by {grown} octets over {} changes", registrations());
+    assert!(grown < 2_000_000, "the page has grown by {grown} octets");
+    say("done");
     assert!(browser.wait().expect("an end").success());
+}
+
+/// Registrations that one telephone program makes at a time.
+const BATCH: usize = 2_000;
+
+/// How many changes the open page is told; more by `PBX_TEST_CHANGES=100000`.
+fn registrations() -> usize {
+    std::env::var("PBX_TEST_CHANGES").ok().and_then(|number| number.parse().ok()).unwrap_or(4_000)
 }
 
 /// The one-time link that the first start prints.
