@@ -223,18 +223,20 @@ fn every_source_says_what_it_is() {
 
 #[test]
 fn migrations_are_numbered_without_a_gap() {
-    let mut names: Vec<String> = fs::read_dir(root().join("migrations/sqlite"))
-        .expect("migrations/sqlite")
-        .map(|entry| file_name(&entry.expect("entry").path()))
-        .collect();
-    names.sort();
-    for (position, name) in names.iter().enumerate() {
+    let names = |folder: &str| -> Vec<String> {
+        let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+        let mut names: Vec<String> = entries.map(|entry| file_name(&entry.expect("entry").path())).collect();
+        names.sort();
+        names
+    };
+    for (position, name) in names("migrations/sqlite").iter().enumerate() {
         assert!(
             name.starts_with(&format!("{:04}_", position + 1)) && name.ends_with(".sql"),
             "{name} is not number {}",
             position + 1
         );
     }
+    assert_eq!(names("migrations/sqlite"), names("migrations/postgres"), "the two folders go in step");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------------

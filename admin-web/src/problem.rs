@@ -71,7 +71,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Forbidden | Error::Csrf => StatusCode::FORBIDDEN,
         Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::LinkUsed => StatusCode::GONE,
-        Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Store { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

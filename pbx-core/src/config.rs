@@ -15,6 +15,8 @@ use thiserror::Error;
 pub struct Config {
     /// Database, lock, control socket.
     pub data_dir: PathBuf,
+    /// What the house remembers.
+    pub database: Database,
     /// Signalling.
     pub sip: Sip,
     /// Sound.
@@ -23,6 +25,46 @@ pub struct Config {
     pub http: Http,
     /// The end.
     pub stop: Stop,
+}
+
+/// What the house remembers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// Where.
+    #[serde(deserialize_with = "database_url_of")]
+    pub url: DatabaseUrl,
+}
+
+/// Where the database is. It can hold a password, and so never shows itself.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file in the data directory: `sqlite:`.
+    #[default]
+    Sqlite,
+    /// A server: `postgres://user:password@host/database`.
+    Postgres(String),
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DatabaseUrl::Sqlite => "sqlite:",
+            DatabaseUrl::Postgres(_) => "postgres:...",
+        })
+    }
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<DatabaseUrl, ()> {
+        match text {
+            "sqlite:" => Ok(DatabaseUrl::Sqlite),
+            _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => Ok(DatabaseUrl::Postgres(text.to_owned())),
+            _ => Err(()),
+        }
+    }
 }
 
 /// Signalling.
@@ -93,7 +135,14 @@ pub struct Stop {
 
 impl Default for Config {
     fn default() -> Config {
-        Config { data_dir: "data".into(), sip: Sip::default(), rtp: Rtp::default(), http: Http::default(), stop: Stop::default() }
+        Config {
+            data_dir: "data".into(),
+            database: Database::default(),
+            sip: Sip::default(),
+            rtp: Rtp::default(),
+            http: Http::default(),
+            stop: Stop::default(),
+        }
     }
 }
 
@@ -182,8 +231,16 @@ impl Fault {
         Fault { code, params: vec![("found", found.into())] }
     }
 
+    /// What was found is not repeated: it may hold a password.
+    fn database_url() -> Fault {
+        Fault { code: DATABASE_URL, params: Vec::new() }
+    }
+
     /// From what the reader of TOML says. Its own sentences are not for people who read another language.
     fn read(message: &str, written: &str) -> Fault {
+        if message == DATABASE_URL {
+            return Fault::database_url();
+        }
         if let Some(code) = CODES.iter().find(|code| message == **code) {
             return Fault::new(code, written);
         }
@@ -206,6 +263,9 @@ impl Fault {
         }
     }
 }
+
+/// What the reader of the database's address says.
+const DATABASE_URL: &str = "database_url";
 
 /// What readers of single values say.
 const CODES: [&str; 4] = ["positive", "ports", "domain", "algorithms"];
@@ -250,6 +310,10 @@ impl Config {
         if let Some(text) = variable("PBX_DATA_DIR") {
             self.data_dir = text.into();
         }
+        if let Some(text) = variable("PBX_DATABASE_URL") {
+            let wrong = |()| ConfigError::Variable { name: "PBX_DATABASE_URL", fault: Fault::database_url() };
+            self.database.url = text.parse().map_err(wrong)?;
+        }
         if let Some(text) = variable("PBX_SIP_UDP") {
             self.sip.udp = parsed("PBX_SIP_UDP", "address", &text)?;
         }
@@ -278,6 +342,11 @@ impl Config {
 
 fn ports_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RangeInclusive<u16>, D::Error> {
     ports(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("ports"))
+}
+
+fn database_url_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DatabaseUrl, D::Error> {
+    // Whatever is wrong with it, it is not repeated.
+    String::deserialize(deserializer).ok().and_then(|text| text.parse().ok()).ok_or_else(|| D::Error::custom(DATABASE_URL))
 }
 
 fn domain_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -317,7 +386,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 17, "a new key belongs into the example");
+        assert_eq!(keys, 18, "a new key belongs into the example");
     }
 
     #[test]
@@ -350,6 +419,24 @@ mod tests {
         }
         assert_eq!(wrong("[sip\n").1, "toml");
         assert_eq!(wrong("[sipp]\n").2[0].1, "sipp");
+    }
+
+    #[test]
+    fn an_address_of_the_database_is_never_shown() {
+        let url = "postgres://pbx:a-password@192.0.2.5/pbx";
+        let config = Config::parse(&format!("[database]\nurl = \"{url}\"\n"), Path::new("pbx.toml")).unwrap();
+        assert_eq!(config.database.url, DatabaseUrl::Postgres(url.to_owned()));
+        assert!(!format!("{config:?}").contains("password"), "{config:?}");
+        let variable = |value: &'static str| Config::load(None, move |name| (name == "PBX_DATABASE_URL").then(|| value.to_owned()));
+        assert_eq!(variable("sqlite:").unwrap().database.url, DatabaseUrl::Sqlite);
+        let mut wrong = vec![variable("mysql://pbx:a-password@192.0.2.5/pbx").unwrap_err()];
+        for text in ["url = \"pbx:a-password@192.0.2.5\"", "url = [\"a-password\"]", "url = \"sqlite:a-password.db\""] {
+            wrong.push(Config::parse(&format!("[database]\n{text}\n"), Path::new("pbx.toml")).unwrap_err());
+        }
+        for error in wrong {
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(DATABASE_URL) && !shown.contains("a-password"), "{shown}");
+        }
     }
 
     #[test]

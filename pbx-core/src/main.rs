@@ -216,14 +216,20 @@ fn start_sentence(lang: Lang, error: &StartError) -> String {
             ];
             text(lang, "cli.error.port", &params)
         }
+        StartError::Store(error) => database_sentence(lang, error.code(), &error.to_string()),
         other => text(lang, "cli.error.store", &[("message", other.to_string())]),
     }
 }
 
 fn store_sentence(lang: Lang, error: &pbx_core::api::Error) -> String {
-    let message = match error {
-        pbx_core::api::Error::Store(message) => message.clone(),
-        other => command::sentences(other, lang),
-    };
-    text(lang, "cli.error.store", &[("message", message)])
+    match error {
+        pbx_core::api::Error::Store { code, message } => database_sentence(lang, code, message),
+        other => text(lang, "cli.error.store", &[("message", command::sentences(other, lang))]),
+    }
+}
+
+/// What is wrong, and what the database said.
+fn database_sentence(lang: Lang, code: &str, message: &str) -> String {
+    let sentence = text(lang, &format!("store.{code}"), &[]);
+    text(lang, "cli.error.store", &[("message", format!("{sentence} ({message})"))])
 }

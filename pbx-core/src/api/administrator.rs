@@ -299,7 +299,7 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA
 
 async fn hashed(desk: &Desk, password: String) -> Result<String, Error> {
     let work = move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string());
-    slowly(desk, work).await?.map_err(|error| Error::Store(error.to_string()))
+    slowly(desk, work).await?.map_err(Error::broken)
 }
 
 async fn verified(desk: &Desk, password: String, known: Option<String>) -> Result<bool, Error> {
@@ -317,13 +317,13 @@ async fn slowly<T: Send + 'static>(desk: &Desk, work: impl FnOnce() -> T + Send 
     let hashing = &desk.inner.hashing;
     let _waiting = hashing.waiting.try_acquire().map_err(|_| Error::TooMany { seconds: 5 })?;
     let turn = std::sync::Arc::clone(&hashing.turns).acquire_owned().await;
-    let turn = turn.map_err(|error| Error::Store(error.to_string()))?;
+    let turn = turn.map_err(Error::broken)?;
     let work = move || {
         // Held by the work itself: one who hangs up does not make room for another.
         let _turn = turn;
         work()
     };
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Store(error.to_string()))
+    tokio::task::spawn_blocking(work).await.map_err(Error::broken)
 }
 
 /// Whose turn it is to have a password hashed.

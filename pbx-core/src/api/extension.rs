@@ -409,7 +409,7 @@ mod tests {
         let desk = desk(&folder).await;
         let held = crate::store::tests::hold(folder.path()).await;
         let new = NewExtension { number: "201".into(), name: "Ana".into(), ..NewExtension::default() };
-        assert!(matches!(create(&desk, new.clone()).await, Err(Error::Store(_))));
+        assert!(matches!(create(&desk, new.clone()).await, Err(Error::Store { code: "locked", .. })));
         assert!(list(&desk).await.unwrap().items.is_empty(), "it can be read all the same");
         held.let_go().await;
         create(&desk, new).await.unwrap();

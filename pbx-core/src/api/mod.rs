@@ -77,8 +77,13 @@ pub enum Error {
     #[error("link used")]
     LinkUsed,
     /// Locked, full or broken; nothing was changed.
-    #[error("store: {0}")]
-    Store(String),
+    #[error("store: {message}")]
+    Store {
+        /// The catalogue has a sentence for each: `store.<code>`.
+        code: &'static str,
+        /// What the database said.
+        message: String,
+    },
 }
 
 /// A mistake in a row of a list.
@@ -91,6 +96,11 @@ pub struct RowError {
 }
 
 impl Error {
+    /// Something does not work that always should.
+    fn broken(message: impl ToString) -> Error {
+        Error::Store { code: "broken", message: message.to_string() }
+    }
+
     /// For the catalogue.
     pub fn code(&self) -> &'static str {
         match self {
@@ -105,7 +115,7 @@ impl Error {
             Error::Csrf => "csrf",
             Error::TooMany { .. } => "too_many",
             Error::LinkUsed => "link_used",
-            Error::Store(_) => "store",
+            Error::Store { .. } => "store",
         }
     }
 
@@ -137,7 +147,7 @@ impl From<StoreError> for Error {
             StoreError::Taken => Error::Taken,
             StoreError::Unavailable { code, message } => {
                 tracing::warn!(code, message, "the store did not do what an administrator asked");
-                Error::Store(message)
+                Error::Store { code, message }
             }
         }
     }
@@ -176,15 +186,15 @@ struct Inner {
 impl Desk {
     /// Has the data directory a store?
     pub fn exists(config: &Config) -> bool {
-        Db::exists(&config.data_dir)
+        Db::exists(&config.database.url, &config.data_dir)
     }
 
     /// Opens the store of a data directory; a new one is furnished with realm, keys and the shipped plan.
     pub async fn open(config: Config) -> Result<Desk, Error> {
-        let db = Db::open(&config.data_dir).await?;
+        let db = Db::open(&config.database.url, &config.data_dir).await?;
         let realm = store::house::drawn(&db, "realm", || format!("pbx-{}", store::extension::hex(&random::<8>()))).await?;
         let key = store::house::drawn(&db, "nonce_key", || store::extension::hex(&random::<32>())).await?;
-        let nonce_key = store::extension::unhex(&key).ok_or_else(|| Error::Store("the nonce key cannot be read".to_owned()))?;
+        let nonce_key = store::extension::unhex(&key).ok_or_else(|| Error::broken("the nonce key cannot be read"))?;
         if store::dialplan::newest(&db).await?.is_none() {
             store::dialplan::insert(&db, dialplan::SHIPPED, "pbx", "first start", runtime::now().wall.0).await?;
         }

@@ -12,9 +12,9 @@ use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::BindingChange;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::store::{self, Db};
+use crate::store::{self, Db, StoreError};
 
 /// What can wait for the store at most, batches and records each.
 pub const WAITING: usize = 20_000;
@@ -30,6 +30,9 @@ const GATHER: Duration = Duration::from_millis(4);
 
 /// The same for a binding whose time only moved: nobody waits, and its phone may have moved it again by then.
 const GATHER_REFRESHED: Duration = Duration::from_millis(400);
+
+/// How long a write may take before the page says that the database is slow.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// How long after a failure the store is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -78,6 +81,23 @@ impl StoreHealth {
         self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits for a write, and tells how it went; of one that takes long already that it does.
+    async fn watch(&self, write: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+        let mut write = std::pin::pin!(write);
+        let done = match timeout(SLOW, &mut write).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.bad("slow", &format!("no answer within {} s", SLOW.as_secs()));
+                write.await
+            }
+        };
+        match &done {
+            Ok(()) => self.good(),
+            Err(error) => self.bad(error.code(), &error.to_string()),
+        }
+        done
+    }
+
     fn good(&self) {
         if self.shared.failing.swap(false, Ordering::Relaxed) {
             tracing::info!("the database takes what is written again");
@@ -86,12 +106,13 @@ impl StoreHealth {
         }
     }
 
-    fn bad(&self, error: &store::StoreError) {
-        if !self.shared.failing.swap(true, Ordering::Relaxed) {
-            tracing::error!(%error, "the database does not take what is written; calls go on");
+    fn bad(&self, code: &'static str, message: &str) {
+        self.shared.failing.store(true, Ordering::Relaxed);
+        let before = std::mem::replace(&mut *self.shared.code.lock().unwrap_or_else(PoisonError::into_inner), code);
+        if before != code {
+            tracing::error!(code, message, "the database does not take what is written; calls go on");
         }
-        *self.shared.code.lock().unwrap_or_else(PoisonError::into_inner) = error.code();
-        *self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+        message.clone_into(&mut *self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -169,18 +190,16 @@ async fn keep_bindings(db: Db, mut queue: mpsc::Receiver<Batch>, events: mpsc::S
             tokio::time::sleep(AGAIN).await;
         }
         let changes: Vec<BindingChange> = gathered.changes.values().cloned().collect();
-        let written = if changes.is_empty() { Ok(()) } else { store::binding::commit(&db, &changes).await };
+        let written = if changes.is_empty() { Ok(()) } else { health.watch(store::binding::commit(&db, &changes)).await };
         let stored = written.is_ok();
         match written {
             Ok(()) if changes.is_empty() => {}
             Ok(()) => {
-                health.good();
                 gathered.changes.clear();
                 tries = 0;
             }
             // What was not written stays, for the next time; whoever waits is told that it is not on disk.
-            Err(error) => {
-                health.bad(&error);
+            Err(_) => {
                 tries += 1;
                 if !open && tries > LAST_TRIES {
                     tracing::error!(lost = gathered.changes.len(), "bindings could not be written before the end");
@@ -223,17 +242,16 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
         let mut tries = 0;
         // Until it is written: a lock passes. At the end of the house a few tries more, and then it is put aside for the next start.
         let written = loop {
-            let Err(error) = store::call_record::insert(&db, &group).await else { break true };
-            health.bad(&error);
+            if health.watch(store::call_record::insert(&db, &group)).await.is_ok() {
+                break true;
+            }
             tries += 1;
             if queue.is_closed() && tries > last_tries {
                 break false;
             }
             tokio::time::sleep(AGAIN).await;
         };
-        if written {
-            health.good();
-        } else {
+        if !written {
             // The next group need not wait as long in vain.
             last_tries = 0;
             match store::call_record::set_aside(&db, &group).await {
@@ -252,13 +270,14 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DatabaseUrl;
     use crate::store::binding::tests::binding;
     use crate::store::call_record::tests::record;
 
     #[tokio::test]
     async fn what_is_waited_for_is_on_disk_when_it_is_told_and_of_the_rest_the_last_state() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
+        let db = Db::open(&DatabaseUrl::Sqlite, folder.path()).await.unwrap();
         let (tell, mut events) = mpsc::channel(16);
         let (keeper, ended) = Keeper::start(db.clone(), tell, StoreHealth::default());
         let mut known = binding("201", "sip:201@192.0.2.1");
@@ -278,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_written_is_told_and_lost_only_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
+        let db = Db::open(&DatabaseUrl::Sqlite, folder.path()).await.unwrap();
         db.close().await;
         let (tell, mut events) = mpsc::channel(16);
         let health = StoreHealth::default();
@@ -294,7 +313,7 @@ mod tests {
     #[tokio::test]
     async fn records_that_cannot_be_written_are_there_after_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
+        let db = Db::open(&DatabaseUrl::Sqlite, folder.path()).await.unwrap();
         db.close().await;
         let (tell, _events) = mpsc::channel(16);
         let health = StoreHealth::default();
@@ -305,7 +324,7 @@ mod tests {
         drop(keeper);
         ended.await;
         assert_eq!((health.waiting(), health.lost()), (0, 0));
-        let db = Db::open(folder.path()).await.unwrap();
+        let db = Db::open(&DatabaseUrl::Sqlite, folder.path()).await.unwrap();
         assert_eq!(
             store::call_record::page(&db, &store::call_record::Sought::default(), None, 10_000).await.unwrap().len() as u64,
             records

@@ -267,6 +267,7 @@ mod tests {
     use pbx_switch::directory::{Extension, ExtensionNumber, SiteKey};
 
     use super::*;
+    use crate::config::DatabaseUrl;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_house_opens_answers_by_each_door_and_closes() {
@@ -365,7 +366,7 @@ mod tests {
         let directory = Directory { extensions: [(number, extension)].into(), ..Directory::default() };
         let plan = Dialplan::parse(include_str!("../../../dialplans/default.toml")).unwrap();
         Opening {
-            db: Db::open(folder).await.unwrap(),
+            db: Db::open(&DatabaseUrl::Sqlite, folder).await.unwrap(),
             config,
             directory: Arc::new(directory),
             plan: (Arc::new(plan), 1),

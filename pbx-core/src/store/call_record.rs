@@ -6,34 +6,36 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use pbx_sip::clock::Wall;
 use pbx_switch::call::CallRecord;
-use sqlx::{Connection, Row};
 
-use crate::store::{Db, StoreError};
+use crate::store::{Db, Row, StoreError, query};
 
 /// Keeps records; one that is there already stays as it is, so that a batch can be tried again.
 pub async fn insert(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
-    let mut connection = db.writer.acquire().await?;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = db.begin().await?;
     for record in records {
-        sqlx::query(
+        let insert = query(
             "INSERT INTO call_record \
              (call_key, started_at, caller, dialled, outcome, record, answered_at, caller_name, callee) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (call_key) DO NOTHING",
         )
         .bind(i64::try_from(record.key.0).unwrap_or(i64::MAX))
         .bind(record.started.0)
-        .bind(&record.caller)
-        .bind(&record.dialled)
+        .bind(beginning(&record.caller))
+        .bind(beginning(&record.dialled))
         .bind(record.outcome.code())
         .bind(serde_json::to_string(record).unwrap_or_default())
         .bind(record.answered.map(|at| at.0))
-        .bind(&record.caller_name)
-        .bind(record.callee().map_or("", |leg| leg.party.as_str()))
-        .execute(&mut *transaction)
-        .await?;
+        .bind(beginning(&record.caller_name))
+        .bind(beginning(record.callee().map_or("", |leg| leg.party.as_str())));
+        transaction.run(insert).await?;
     }
-    transaction.commit().await?;
-    Ok(())
+    transaction.commit().await
+}
+
+/// What a search looks at: PostgreSQL's index takes no more than 2,700 octets for all of it, and anybody may dial a long name. The
+/// record itself is whole.
+fn beginning(text: &str) -> String {
+    text.chars().take(120).collect()
 }
 
 /// Where records wait that could not be written before the end of the house; a line of JSON each.
@@ -101,7 +103,7 @@ impl Place {
 /// The newest before a place, at most so many.
 pub async fn page(db: &Db, sought: &Sought, before: Option<Place>, limit: i64) -> Result<Vec<CallRecord>, StoreError> {
     // The search reads its index alone; records are read for those that are found.
-    let query = "SELECT record FROM call_record WHERE call_key IN ( \
+    let select = "SELECT record FROM call_record WHERE call_key IN ( \
                    SELECT call_key FROM call_record \
                    WHERE (started_at, call_key) < ($1, $2) AND started_at >= $3 \
                      AND ($4 = '' OR outcome = $4) \
@@ -113,24 +115,26 @@ pub async fn page(db: &Db, sought: &Sought, before: Option<Place>, limit: i64) -
     let end = Place { started: sought.until.unwrap_or(Wall(i64::MAX)), key: i64::MIN };
     let before = before.filter(|place| place.started < end.started).unwrap_or(end);
     let answered = sought.answered.map_or("", |answered| if answered { "yes" } else { "no" });
-    let rows = sqlx::query(query)
+    let select = query(select)
         .bind(before.started.0)
         .bind(before.key)
         .bind(sought.from.map_or(i64::MIN, |from| from.0))
         .bind(&sought.outcome)
-        .bind(&sought.party)
+        .bind(beginning(&sought.party))
         .bind(answered)
-        .bind(format!("%{}%", sought.part.replace(['%', '_'], "").to_lowercase()))
-        .bind(limit)
-        .fetch_all(&db.readers)
-        .await?;
-    Ok(rows.into_iter().filter_map(|row| serde_json::from_str(row.get::<&str, _>(0)).ok()).collect())
+        .bind(format!("%{}%", sought.part.replace(['%', '_', '\\'], "").to_lowercase()))
+        .bind(limit);
+    Ok(db.all(select).await?.iter().filter_map(read).collect())
 }
 
 /// One.
 pub async fn get(db: &Db, key: i64) -> Result<Option<CallRecord>, StoreError> {
-    let row = sqlx::query("SELECT record FROM call_record WHERE call_key = $1").bind(key).fetch_optional(&db.readers).await?;
-    Ok(row.and_then(|row| serde_json::from_str(row.get::<&str, _>(0)).ok()))
+    let row = db.one(query("SELECT record FROM call_record WHERE call_key = $1").bind(key)).await?;
+    Ok(row.as_ref().and_then(read))
+}
+
+fn read(row: &Row) -> Option<CallRecord> {
+    serde_json::from_str(&row.get::<String>(0).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -140,72 +144,80 @@ pub(crate) mod tests {
     use pbx_switch::dialplan::{Step, Trace};
 
     use super::*;
+    use crate::store::tests::Place as HousePlace;
 
     #[tokio::test]
     async fn records_are_kept_once_and_found_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
-        let records: Vec<CallRecord> =
-            (1..=5).map(|key| record(key, "201", if key % 2 == 0 { "202" } else { "0199001234" })).collect();
-        insert(&db, &records[..3]).await.unwrap();
-        // As after a batch that failed half way.
-        insert(&db, &records).await.unwrap();
-        assert_eq!(keys(&db, &Sought::default(), None).await, [5, 4, 3, 2, 1]);
-        assert_eq!(page(&db, &Sought::default(), None, 2).await.unwrap().len(), 2);
-        assert_eq!(keys(&db, &Sought::default(), Some(Place::of(&records[3]))).await, [3, 2, 1]);
-        assert_eq!(get(&db, 3).await.unwrap().as_ref(), Some(&records[2]));
-        assert_eq!(get(&db, 6).await.unwrap(), None);
+        for house in HousePlace::both() {
+            let db = house.open().await;
+            let records: Vec<CallRecord> =
+                (1..=5).map(|key| record(key, "201", if key % 2 == 0 { "202" } else { "0199001234" })).collect();
+            insert(&db, &records[..3]).await.unwrap();
+            // As after a batch that failed half way.
+            insert(&db, &records).await.unwrap();
+            assert_eq!(keys(&db, &Sought::default(), None).await, [5, 4, 3, 2, 1]);
+            assert_eq!(page(&db, &Sought::default(), None, 2).await.unwrap().len(), 2);
+            assert_eq!(keys(&db, &Sought::default(), Some(Place::of(&records[3]))).await, [3, 2, 1]);
+            assert_eq!(get(&db, 3).await.unwrap().as_ref(), Some(&records[2]));
+            assert_eq!(get(&db, 6).await.unwrap(), None);
+        }
     }
 
     #[tokio::test]
     async fn every_way_to_look_for_records_finds_those_and_no_others() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
-        let mut records: Vec<CallRecord> = (1..=6).map(|key| record(key, "201", "0199001234")).collect();
-        for (at, record) in records.iter_mut().enumerate() {
-            record.started = Wall(at as i64 * 1_000);
+        for house in HousePlace::both() {
+            let db = house.open().await;
+            let mut records: Vec<CallRecord> = (1..=6).map(|key| record(key, "201", "0199001234")).collect();
+            for (at, record) in records.iter_mut().enumerate() {
+                record.started = Wall(at as i64 * 1_000);
+            }
+            records[1].answered = Some(Wall(1_500));
+            records[1].outcome = Outcome::Answered;
+            records[1].legs = vec![leg("201", true), leg("203", false), leg("204", true)];
+            records[2].caller = "+33639981234".to_owned();
+            records[2].caller_name = "Zo\u{eb} D'Arc".to_owned();
+            records[3].outcome = Outcome::Abandoned;
+            records[3].legs = vec![leg("201", false), leg("205", false)];
+            // Two that began at the same instant are one after the other all the same.
+            records[5].started = records[4].started;
+            insert(&db, &records).await.unwrap();
+            let all = Sought::default();
+            assert_eq!(keys(&db, &Sought { from: Some(Wall(1_000)), until: Some(Wall(3_000)), ..all.clone() }, None).await, [3, 2]);
+            assert_eq!(keys(&db, &Sought { outcome: "abandoned".to_owned(), ..all.clone() }, None).await, [4]);
+            assert_eq!(keys(&db, &Sought { answered: Some(true), ..all.clone() }, None).await, [2]);
+            assert_eq!(keys(&db, &Sought { answered: Some(false), ..all.clone() }, None).await, [6, 5, 4, 3, 1]);
+            for (party, found) in [("204", vec![2]), ("205", vec![4]), ("203", vec![]), ("20", vec![]), ("+33639981234", vec![3])] {
+                assert_eq!(keys(&db, &Sought { party: party.to_owned(), ..all.clone() }, None).await, found, "{party}");
+            }
+            for (part, found) in [("998", vec![3]), ("d'ARC", vec![3]), ("20", vec![6, 5, 4, 2, 1]), ("%' OR 1=1 --", vec![])] {
+                assert_eq!(keys(&db, &Sought { part: part.to_owned(), ..all.clone() }, None).await, found, "{part}");
+            }
+            assert_eq!(keys(&db, &all, Some(Place::of(&records[5]))).await, [5, 4, 3, 2, 1]);
+            let both = Sought { until: Some(Wall(2_000)), ..all };
+            assert_eq!(
+                keys(&db, &both, Some(Place::of(&records[5]))).await,
+                [2, 1],
+                "a page before does not lift the period's end"
+            );
+            assert_eq!(keys(&db, &both, Some(Place::of(&records[1]))).await, [1]);
         }
-        records[1].answered = Some(Wall(1_500));
-        records[1].outcome = Outcome::Answered;
-        records[1].legs = vec![leg("201", true), leg("203", false), leg("204", true)];
-        records[2].caller = "+33639981234".to_owned();
-        records[2].caller_name = "Zo\u{eb} D'Arc".to_owned();
-        records[3].outcome = Outcome::Abandoned;
-        records[3].legs = vec![leg("201", false), leg("205", false)];
-        // Two that began at the same instant are one after the other all the same.
-        records[5].started = records[4].started;
-        insert(&db, &records).await.unwrap();
-        let all = Sought::default();
-        assert_eq!(keys(&db, &Sought { from: Some(Wall(1_000)), until: Some(Wall(3_000)), ..all.clone() }, None).await, [3, 2]);
-        assert_eq!(keys(&db, &Sought { outcome: "abandoned".to_owned(), ..all.clone() }, None).await, [4]);
-        assert_eq!(keys(&db, &Sought { answered: Some(true), ..all.clone() }, None).await, [2]);
-        assert_eq!(keys(&db, &Sought { answered: Some(false), ..all.clone() }, None).await, [6, 5, 4, 3, 1]);
-        for (party, found) in [("204", vec![2]), ("205", vec![4]), ("203", vec![]), ("20", vec![]), ("+33639981234", vec![3])] {
-            assert_eq!(keys(&db, &Sought { party: party.to_owned(), ..all.clone() }, None).await, found, "{party}");
-        }
-        for (part, found) in [("998", vec![3]), ("d'ARC", vec![3]), ("20", vec![6, 5, 4, 2, 1]), ("%' OR 1=1 --", vec![])] {
-            assert_eq!(keys(&db, &Sought { part: part.to_owned(), ..all.clone() }, None).await, found, "{part}");
-        }
-        assert_eq!(keys(&db, &all, Some(Place::of(&records[5]))).await, [5, 4, 3, 2, 1]);
-        let both = Sought { until: Some(Wall(2_000)), ..all };
-        assert_eq!(keys(&db, &both, Some(Place::of(&records[5]))).await, [2, 1], "a page before does not lift the period's end");
-        assert_eq!(keys(&db, &both, Some(Place::of(&records[1]))).await, [1]);
     }
 
     #[tokio::test]
     async fn records_of_before_the_search_are_found_by_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
+        // The other engine came after the search, and has none.
+        let [sqlite, _] = HousePlace::both();
+        let db = sqlite.open().await;
         let mut old = record(1, "201", "204");
         old.answered = Some(Wall(1_500));
         old.legs = vec![leg("201", true), leg("203", false), leg("204", true)];
         insert(&db, &[old, record(2, "201", "205")]).await.unwrap();
         // As a record stands there that was written before those columns were.
         let forgotten = "UPDATE call_record SET answered_at = NULL, caller_name = '', callee = ''";
-        sqlx::query(forgotten).execute(&db.writer).await.unwrap();
-        let migration = include_str!("../../../migrations/sqlite/0004_call_record_search.sql");
-        let fill = &migration[migration.find("UPDATE").unwrap()..migration.find("DROP").unwrap()];
-        sqlx::query(fill).execute(&db.writer).await.unwrap();
+        db.write(query(forgotten)).await.unwrap();
+        const MIGRATION: &str = include_str!("../../../migrations/sqlite/0004_call_record_search.sql");
+        let fill = &MIGRATION[MIGRATION.find("UPDATE").unwrap()..MIGRATION.find("DROP").unwrap()];
+        db.write(query(fill)).await.unwrap();
         let sought = Sought { answered: Some(true), party: "204".to_owned(), part: "accueil".to_owned(), ..Sought::default() };
         assert_eq!(keys(&db, &sought, None).await, [1]);
         assert_eq!(keys(&db, &Sought { party: "203".to_owned(), ..Sought::default() }, None).await, [] as [u64; 0]);
@@ -230,22 +242,41 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn what_was_put_aside_is_there_after_the_next_start() {
-        let folder = tempfile::tempdir().unwrap();
-        let records: Vec<CallRecord> = (1..=3).map(|key| record(key, "201", "202")).collect();
-        let db = Db::open(folder.path()).await.unwrap();
-        set_aside(&db, &records[..2]).await.unwrap();
-        set_aside(&db, &records[2..]).await.unwrap();
-        db.close().await;
-        let db = Db::open(folder.path()).await.unwrap();
-        assert_eq!(page(&db, &Sought::default(), None, 10).await.unwrap().len(), 3);
-        assert!(!folder.path().join(ASIDE).exists());
-        // A line that the power cut short costs none of the others.
-        std::fs::write(folder.path().join(ASIDE), serde_json::to_string(&record(4, "201", "202")).unwrap() + "\n{\"key\":5,")
-            .unwrap();
-        db.close().await;
-        let db = Db::open(folder.path()).await.unwrap();
-        assert_eq!(page(&db, &Sought::default(), None, 10).await.unwrap().len(), 4);
-        assert!(!folder.path().join(ASIDE).exists());
+        for house in HousePlace::both() {
+            let aside = house.folder().join(ASIDE);
+            let records: Vec<CallRecord> = (1..=3).map(|key| record(key, "201", "202")).collect();
+            let db = house.open().await;
+            set_aside(&db, &records[..2]).await.unwrap();
+            set_aside(&db, &records[2..]).await.unwrap();
+            db.close().await;
+            let db = house.open().await;
+            assert_eq!(keys(&db, &Sought::default(), None).await.len(), 3);
+            assert!(!aside.exists());
+            // A line that the power cut short costs none of the others.
+            let lines = serde_json::to_string(&record(4, "201", "202")).unwrap() + "\n{\"key\":5,";
+            std::fs::write(&aside, lines).unwrap();
+            db.close().await;
+            let db = house.open().await;
+            assert_eq!(keys(&db, &Sought::default(), None).await.len(), 4);
+            assert!(!aside.exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_phone_writes_is_kept_whatever_it_is() {
+        for house in HousePlace::both() {
+            let db = house.open().await;
+            let odd = "Zo\u{eb}\0\u{1f4de} \\ ' \" %_";
+            // No two alike, so that no index can make it short.
+            let long: String = (0..30_000).filter_map(|number| char::from_u32(0x4e00 + number * 7919 % 20_000)).collect();
+            insert(&db, &[record(1, odd, odd), record(2, &long, &long)]).await.unwrap();
+            assert_eq!(get(&db, 1).await.unwrap(), Some(record(1, odd, odd)));
+            assert_eq!(get(&db, 2).await.unwrap(), Some(record(2, &long, &long)));
+            for part in ["zo", "ZO", "'", "\""] {
+                assert_eq!(keys(&db, &Sought { part: part.to_owned(), ..Sought::default() }, None).await, [1], "{part}");
+            }
+            assert_eq!(keys(&db, &Sought { party: long.clone(), ..Sought::default() }, None).await, [2]);
+        }
     }
 
     /// A call that was refused.

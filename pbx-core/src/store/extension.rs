@@ -2,10 +2,8 @@
 
 use pbx_sip::auth::Ha1;
 use pbx_switch::directory::{Extension, ExtensionNumber, SiteKey};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row};
 
-use crate::store::{Db, StoreError};
+use crate::store::{Db, Query, Row, StoreError, query};
 
 /// An extension as it is kept.
 #[derive(Clone, Debug)]
@@ -18,73 +16,61 @@ pub struct StoredExtension {
 
 /// Every extension, by number.
 pub async fn all(db: &Db) -> Result<Vec<StoredExtension>, StoreError> {
-    let query = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension ORDER BY number";
-    let rows = sqlx::query(query).fetch_all(&db.readers).await?;
-    rows.iter().map(read).collect()
+    let select = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension ORDER BY number";
+    db.all(query(select)).await?.iter().map(read).collect()
 }
 
 /// The one of a number.
 pub async fn get(db: &Db, number: &str) -> Result<Option<StoredExtension>, StoreError> {
-    let query = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension WHERE number = $1";
-    sqlx::query(query).bind(number).fetch_optional(&db.readers).await?.as_ref().map(read).transpose()
+    let select = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension WHERE number = $1";
+    db.one(query(select).bind(number)).await?.as_ref().map(read).transpose()
 }
 
 /// Adds extensions: all or none.
 pub async fn insert(db: &Db, extensions: &[StoredExtension]) -> Result<(), StoreError> {
-    let mut connection = db.writer.acquire().await?;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = db.begin().await?;
     for StoredExtension { extension, created_at } in extensions {
-        sqlx::query(
-            "INSERT INTO extension (number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(extension.number.as_str())
-        .bind(&extension.name)
-        .bind(&extension.site.0)
-        .bind(&extension.email)
-        .bind(extension.enabled)
-        .bind(hex(&extension.ha1.md5))
-        .bind(hex(&extension.ha1.sha256))
-        .bind(created_at)
-        .execute(&mut *transaction)
-        .await?;
+        let insert = "INSERT INTO extension (number, name, email, enabled, ha1_md5, ha1_sha256, site_key, created_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        transaction.run(changeable(insert, extension).bind(&extension.site.0).bind(*created_at)).await?;
     }
-    transaction.commit().await?;
-    Ok(())
+    transaction.commit().await
 }
 
 /// Changes one; false if there is none of that number.
 pub async fn update(db: &Db, extension: &Extension) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query("UPDATE extension SET name = $2, email = $3, enabled = $4, ha1_md5 = $5, ha1_sha256 = $6 WHERE number = $1")
-            .bind(extension.number.as_str())
-            .bind(&extension.name)
-            .bind(&extension.email)
-            .bind(extension.enabled)
-            .bind(hex(&extension.ha1.md5))
-            .bind(hex(&extension.ha1.sha256))
-            .execute(&db.writer)
-            .await?;
-    Ok(done.rows_affected() > 0)
+    let update = "UPDATE extension SET name = $2, email = $3, enabled = $4, ha1_md5 = $5, ha1_sha256 = $6 WHERE number = $1";
+    Ok(db.write(changeable(update, extension)).await? > 0)
 }
 
 /// Removes one; false if there is none of that number.
 pub async fn delete(db: &Db, number: &str) -> Result<bool, StoreError> {
-    let done = sqlx::query("DELETE FROM extension WHERE number = $1").bind(number).execute(&db.writer).await?;
-    Ok(done.rows_affected() > 0)
+    Ok(db.write(query("DELETE FROM extension WHERE number = $1").bind(number)).await? > 0)
 }
 
-fn read(row: &SqliteRow) -> Result<StoredExtension, StoreError> {
+/// A statement with the number and what may be changed in its first six places.
+fn changeable(text: &'static str, extension: &Extension) -> Query {
+    query(text)
+        .bind(extension.number.as_str())
+        .bind(&extension.name)
+        .bind(extension.email.as_deref())
+        .bind(extension.enabled)
+        .bind(hex(&extension.ha1.md5))
+        .bind(hex(&extension.ha1.sha256))
+}
+
+fn read(row: &Row) -> Result<StoredExtension, StoreError> {
     let broken = || StoreError::broken("an extension that cannot be read");
-    let (md5, sha256): (String, String) = (row.get(5), row.get(6));
+    let (number, md5, sha256): (String, String, String) = (row.get(0)?, row.get(5)?, row.get(6)?);
     let extension = Extension {
-        number: ExtensionNumber::new(row.get(0)).map_err(|_| broken())?,
-        name: row.get(1),
-        site: SiteKey(row.get(2)),
-        email: row.get(3),
-        enabled: row.get(4),
+        number: ExtensionNumber::new(&number).map_err(|_| broken())?,
+        name: row.get(1)?,
+        site: SiteKey(row.get(2)?),
+        email: row.get(3)?,
+        enabled: row.get(4)?,
         ha1: Ha1 { md5: unhex(&md5).ok_or_else(broken)?, sha256: unhex(&sha256).ok_or_else(broken)? },
     };
-    Ok(StoredExtension { extension, created_at: row.get(7) })
+    Ok(StoredExtension { extension, created_at: row.get(7)? })
 }
 
 /// Lower-case digits.
@@ -107,33 +93,36 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::tests::Place;
 
     #[tokio::test]
     async fn all_or_none_are_added() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
-        insert(&db, &[stored("201"), stored("007")]).await.unwrap();
-        assert!(matches!(insert(&db, &[stored("202"), stored("201")]).await, Err(StoreError::Taken)));
-        let all = all(&db).await.unwrap();
-        assert_eq!(all.iter().map(|each| each.extension.number.as_str()).collect::<Vec<_>>(), ["007", "201"]);
-        assert_eq!(all[0].extension, stored("007").extension);
-        assert_eq!(get(&db, "201").await.unwrap().unwrap().extension, stored("201").extension);
-        assert!(get(&db, "7").await.unwrap().is_none(), "007 is not 7");
+        for place in Place::both() {
+            let db = place.open().await;
+            insert(&db, &[stored("201"), stored("007")]).await.unwrap();
+            assert!(matches!(insert(&db, &[stored("202"), stored("201")]).await, Err(StoreError::Taken)));
+            let all = all(&db).await.unwrap();
+            assert_eq!(all.iter().map(|each| each.extension.number.as_str()).collect::<Vec<_>>(), ["007", "201"]);
+            assert_eq!(all[0].extension, stored("007").extension);
+            assert_eq!(get(&db, "201").await.unwrap().unwrap().extension, stored("201").extension);
+            assert!(get(&db, "7").await.unwrap().is_none(), "007 is not 7");
+        }
     }
 
     #[tokio::test]
     async fn one_is_changed_and_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path()).await.unwrap();
-        insert(&db, &[stored("201")]).await.unwrap();
-        let mut changed = stored("201").extension;
-        (changed.name, changed.email, changed.enabled) = ("Régie".to_owned(), None, false);
-        changed.ha1 = Ha1::of("201", "realm", "another");
-        assert!(update(&db, &changed).await.unwrap());
-        assert_eq!(all(&db).await.unwrap()[0].extension, changed);
-        assert!(!update(&db, &stored("202").extension).await.unwrap());
-        assert!(delete(&db, "201").await.unwrap());
-        assert!(!delete(&db, "201").await.unwrap());
+        for place in Place::both() {
+            let db = place.open().await;
+            insert(&db, &[stored("201")]).await.unwrap();
+            let mut changed = stored("201").extension;
+            (changed.name, changed.email, changed.enabled) = ("Régie".to_owned(), None, false);
+            changed.ha1 = Ha1::of("201", "realm", "another");
+            assert!(update(&db, &changed).await.unwrap());
+            assert_eq!(all(&db).await.unwrap()[0].extension, changed);
+            assert!(!update(&db, &stored("202").extension).await.unwrap());
+            assert!(delete(&db, "201").await.unwrap());
+            assert!(!delete(&db, "201").await.unwrap());
+        }
     }
 
     #[test]
