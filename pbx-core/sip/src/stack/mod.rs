@@ -92,10 +92,14 @@ const MAX_ACKS: usize = 8;
 /// The machine.
 pub struct Stack {
     timers: Timers,
+    /// Transactions of either kind at once.
+    most: usize,
     entropy: Entropy,
     next_key: u64,
     servers: BTreeMap<ServerKey, ServerSide>,
     clients: BTreeMap<ClientKey, ClientSide>,
+    /// From an INVITE to the CANCEL of it, which has its branch and may outlive it.
+    cancels: BTreeMap<ClientKey, ClientKey>,
     /// Branch, sent-by and method of a request in progress.
     by_branch: BTreeMap<Box<str>, ServerKey>,
     /// Call-ID, From tag and CSeq of a request outside a dialog, to recognise it when it comes by a second way (482).
@@ -131,9 +135,8 @@ struct ClientSide {
     flow: Flow,
     /// It is to be given up, with this Reason.
     cancel: Option<Option<String>>,
-    /// The CANCEL's own transaction; it shares the branch, so its responses are found through the INVITE.
-    cancelled_by: Option<ClientKey>,
-    acks: Vec<(String, Bytes)>,
+    /// By whose tag each 2xx is known, with its ACK and the way that went.
+    acks: Vec<(String, Flow, Bytes)>,
 }
 
 enum ClientMachine {
@@ -164,10 +167,12 @@ impl Stack {
     pub fn new(timers: Timers, entropy: Entropy) -> Stack {
         Stack {
             timers,
+            most: MAX_TRANSACTIONS,
             entropy,
             next_key: 1,
             servers: BTreeMap::new(),
             clients: BTreeMap::new(),
+            cancels: BTreeMap::new(),
             by_branch: BTreeMap::new(),
             by_origin: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
@@ -197,7 +202,13 @@ impl Stack {
         let machine = ClientMachine::Invite(machine);
         self.deadlines.set(Wake::Client(key), machine.poll_deadline());
         let request = invite.clone();
-        self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, cancelled_by: None, acks: Vec::new() });
+        self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, acks: Vec::new() });
+    }
+
+    /// The same with room for fewer transactions than [`MAX_TRANSACTIONS`].
+    #[must_use]
+    pub fn holding(self, most: usize) -> Stack {
+        Stack { most: most.min(MAX_TRANSACTIONS), ..self }
     }
 
     /// Octets have come: one datagram, or one message cut from a stream.
@@ -223,8 +234,9 @@ impl Stack {
             .map(|(key, _)| *key)
             .collect();
         for key in failed {
-            self.forget_client(key);
-            self.heard.push_back(Heard::FlowFailed { key });
+            if self.forget_client(key) {
+                self.heard.push_back(Heard::FlowFailed { key });
+            }
         }
         for server in self.servers.values_mut().filter(|server| server.reply.same_connection(&flow)) {
             server.reply.connection = ConnectionId::default();
@@ -278,7 +290,7 @@ impl Stack {
     /// Sends a request; its Via is put on here.
     pub fn request(&mut self, request: Builder, flow: Flow, now: Now) -> ClientKey {
         let key = ClientKey(self.draw_key());
-        if self.clients.len() >= MAX_TRANSACTIONS {
+        if self.clients.len() >= self.most {
             self.heard.push_back(Heard::FlowFailed { key });
             return key;
         }
@@ -293,7 +305,7 @@ impl Stack {
         };
         self.transmit.push_back((flow, request.bytes().clone()));
         self.deadlines.set(Wake::Client(key), machine.poll_deadline());
-        self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, cancelled_by: None, acks: Vec::new() });
+        self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, acks: Vec::new() });
         key
     }
 
@@ -359,7 +371,7 @@ impl Stack {
             && client.acks.len() < MAX_ACKS
             && let Some(tag) = ack.to().ok().and_then(|to| to.tag().map(str::to_owned))
         {
-            client.acks.push((tag, ack.bytes().clone()));
+            client.acks.push((tag, flow, ack.bytes().clone()));
         }
     }
 
@@ -393,7 +405,7 @@ impl Stack {
             // The same request by another way (RFC 3261 8.2.2.2).
             return self.answer(&message, reply, 482);
         }
-        if self.servers.len() >= MAX_TRANSACTIONS {
+        if self.servers.len() >= self.most {
             return self.answer(&message, reply, 503);
         }
         let key = ServerKey(self.draw_key());
@@ -452,11 +464,9 @@ impl Stack {
         }
         let (Ok(via), Some(status)) = (message.top_via(), message.status()) else { return };
         let Some(branch) = via.branch() else { return };
-        let Some(key) = branch.rsplit_once('.').and_then(|(_, key)| u64::from_str_radix(key, 16).ok()).map(ClientKey) else {
-            return;
-        };
-        let key = match (message.method(), self.clients.get(&key)) {
-            (Method::Cancel, Some(ClientSide { cancelled_by: Some(cancel), .. })) => *cancel,
+        let Some(key) = named_by(branch) else { return };
+        let key = match message.method() {
+            Method::Cancel => self.cancels.get(&key).copied().unwrap_or(key),
             _ => key,
         };
         let Some(client) = self.clients.get_mut(&key) else { return };
@@ -475,9 +485,9 @@ impl Stack {
                 match machine.response(status, now.tick) {
                     invite_client::Step::Tell => {
                         let tag = message.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-                        let known = (status >= 200).then(|| client.acks.iter().find(|(known, _)| known == tag)).flatten();
+                        let known = (status >= 200).then(|| client.acks.iter().find(|(known, ..)| known == tag)).flatten();
                         match known {
-                            Some((_, ack)) => self.transmit.push_back((client.flow, ack.clone())),
+                            Some((_, way, ack)) => self.transmit.push_back((*way, ack.clone())),
                             None => self.heard.push_back(Heard::Response { key, flow, message }),
                         }
                         if waiting_cancel && status < 200 {
@@ -552,15 +562,15 @@ impl Stack {
         match step {
             invite_client::Step::Send => self.transmit.push_back((client.flow, client.request.bytes().clone())),
             invite_client::Step::TimedOut => {
-                let told = *client.request.method() != Method::Cancel;
-                self.forget_client(key);
-                if !told {
-                    return;
+                if self.forget_client(key) {
+                    self.heard.push_back(Heard::TimedOut { key });
                 }
-                self.heard.push_back(Heard::TimedOut { key });
                 return;
             }
-            invite_client::Step::Over => return self.forget_client(key),
+            invite_client::Step::Over => {
+                self.forget_client(key);
+                return;
+            }
             invite_client::Step::Nothing | invite_client::Step::Tell | invite_client::Step::Acknowledge { .. } => {}
         }
         let deadline = client.machine.poll_deadline();
@@ -590,12 +600,10 @@ impl Stack {
         self.deadlines.set(Wake::Client(key), deadline);
         self.transmit.push_back((flow, request.bytes().clone()));
         let own = ClientKey(self.draw_key());
-        if let Some(client) = self.clients.get_mut(&key) {
-            client.cancelled_by = Some(own);
-        }
+        self.cancels.insert(key, own);
         let machine = ClientMachine::Other(Client::new(self.timers, flow.transport.is_reliable(), now.tick));
         self.deadlines.set(Wake::Client(own), machine.poll_deadline());
-        self.clients.insert(own, ClientSide { machine, request, branch, flow, cancel: None, cancelled_by: None, acks: Vec::new() });
+        self.clients.insert(own, ClientSide { machine, request, branch, flow, cancel: None, acks: Vec::new() });
     }
 
     /// A response that no transaction keeps.
@@ -624,15 +632,29 @@ impl Stack {
         }
     }
 
-    fn forget_client(&mut self, key: ClientKey) {
-        self.clients.remove(&key);
+    /// True if somebody above knows it: a CANCEL is our own affair.
+    fn forget_client(&mut self, key: ClientKey) -> bool {
         self.deadlines.set(Wake::Client(key), None);
+        let Some(client) = self.clients.remove(&key) else { return false };
+        if *client.request.method() != Method::Cancel {
+            return true;
+        }
+        if let Some(invite) = named_by(&client.branch) {
+            self.cancels.remove(&invite);
+        }
+        false
     }
 
     fn draw_key(&mut self) -> u64 {
         self.next_key += 1;
         self.next_key
     }
+}
+
+/// The transaction that a branch of ours names: of a CANCEL, its INVITE.
+fn named_by(branch: &str) -> Option<ClientKey> {
+    let (_, key) = branch.rsplit_once('.')?;
+    u64::from_str_radix(key, 16).ok().map(ClientKey)
 }
 
 /// Our Via entry on a flow; `rport` asks for the way back (RFC 3581).

@@ -58,10 +58,12 @@ impl InviteClient {
     /// A response came.
     pub fn response(&mut self, status: u16, now: Tick) -> Step {
         match (self.state, status) {
-            (State::Calling | State::Proceeding, 100..200) => {
+            (State::Calling, 100..200) => {
                 (self.state, self.resend, self.end) = (State::Proceeding, None, None);
                 Step::Tell
             }
+            // After a CANCEL there is an end again, and no further provisional response puts it off.
+            (State::Proceeding, 100..200) => Step::Tell,
             (State::Calling | State::Proceeding, 200..300) => {
                 (self.state, self.resend, self.end) = (State::Accepted, None, Some(now + self.timers.whole()));
                 Step::Tell
