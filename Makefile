@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/tools/bin:$(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 PBX := target/release/pbx
 
-.PHONY: help run demo test bench soak build ui format clean
+.PHONY: help run demo test fuzz bench soak build ui format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -25,6 +25,9 @@ test: ## the whole check: format, lints, front end, every test, dependency polic
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) nextest run --workspace
 	$(CARGO) deny --log-level error check bans licenses sources
+
+fuzz: ## any octets against every parser and the stack, FUZZ_SECONDS (60) each; by libFuzzer where nightly and cargo-fuzz are
+	@scripts/fuzz "$${FUZZ_SECONDS:-60}"
 
 bench: build ## the figures beside Kamailio and rtpengine, written into README.md; WHAT=signalling|media|memory|inside: only printed
 	@scripts/prerequisites bench

@@ -15,6 +15,7 @@ const CRATE_ARROWS: &[(&str, &[&str])] = &[
     ("admin-web", &["pbx-core"]),
     (".", &["pbx-core", "admin-web"]),
     ("tests/load", &[]),
+    ("tests/fuzz", &["pbx-sip", "pbx-switch", "pbx-media"]),
 ];
 
 /// Crates that decide: they are told the time and never touch clock, socket, disk or thread.
@@ -264,6 +265,7 @@ fn crate_name(folder: &str) -> &str {
         "pbx-core/switch" => "pbx-switch",
         "pbx-core/media" => "pbx-media",
         "." => "pbx",
+        "tests/fuzz" => "pbx-fuzz",
         other => other,
     }
 }

@@ -9,8 +9,8 @@ mod plane;
 mod ports;
 mod relay;
 mod reports;
-mod rtcp;
-mod rtp;
+pub mod rtcp;
+pub mod rtp;
 mod worker;
 
 pub use plane::{Plane, PlaneConfig, PlaneError, Sink};
