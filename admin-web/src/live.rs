@@ -1,20 +1,23 @@
 //! Server-sent events: the picture, then every change.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use pbx_core::api::Desk;
-use pbx_core::api::live::{EventId, LiveEvent, watch};
+use pbx_core::api::live::{EventId, LiveEvent, Watch, watch};
 
-use crate::login::Reader;
+use crate::login::{Reader, may_still_look};
 use crate::problem::Outcome;
 
 /// How often a stream on which nothing happens says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How long a page is believed to be still allowed to look. A stream stays open for days; a session that has ended must not.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// What changes: `snapshot`, then `registration`, `call` and `call_ended`, one noun each. The id of each names the start of the
 /// switchboard and a number that rises by one. Who gives the last one back in `Last-Event-ID` is told what followed, or the picture
@@ -31,12 +34,32 @@ pub async fn events(
     headers: HeaderMap,
 ) -> Outcome<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(EventId::parse);
-    let watch = watch(&desk, last)?;
-    let messages = stream::unfold(watch, |mut watch| async {
-        let (id, event) = watch.next().await?;
-        Some((Ok(message(id, &event)), watch))
-    });
+    let page = Page { watch: watch(&desk, last)?, desk, headers, seen: Instant::now() };
+    let messages = stream::unfold(page, |mut page| async { Some((Ok(page.next().await?), page)) });
     Ok(Sse::new(messages).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// A page that reads the stream.
+struct Page {
+    watch: Watch,
+    desk: Desk,
+    headers: HeaderMap,
+    /// When it was last known that it may.
+    seen: Instant,
+}
+
+impl Page {
+    /// The next message; `None` when the house closes, or when whoever reads has signed out meanwhile.
+    async fn next(&mut self) -> Option<Event> {
+        let (id, event) = self.watch.next().await?;
+        if self.seen.elapsed() > ASK_AGAIN {
+            if !may_still_look(&self.headers, &self.desk).await {
+                return None;
+            }
+            self.seen = Instant::now();
+        }
+        Some(message(id, &event))
+    }
 }
 
 fn message(id: EventId, event: &LiveEvent) -> Event {

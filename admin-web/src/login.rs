@@ -19,14 +19,14 @@ pub struct Administrator(pub Session);
 impl FromRequestParts<Desk> for Reader {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Outcome<Reader> {
-        Ok(Reader(who(parts, desk).await?))
+        Ok(Reader(who(&parts.method, &parts.headers, desk).await?))
     }
 }
 
 impl FromRequestParts<Desk> for Administrator {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Outcome<Administrator> {
-        let session = who(parts, desk).await?;
+        let session = who(&parts.method, &parts.headers, desk).await?;
         match session.role {
             Role::Admin => Ok(Administrator(session)),
             Role::Read => Err(Error::Forbidden.into()),
@@ -34,19 +34,21 @@ impl FromRequestParts<Desk> for Administrator {
     }
 }
 
-async fn who(parts: &Parts, desk: &Desk) -> Result<Session, Error> {
-    let bearer = parts
-        .headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
+/// Whether whoever sent these headers with a question may still look.
+pub async fn may_still_look(headers: &HeaderMap, desk: &Desk) -> bool {
+    who(&Method::GET, headers, desk).await.is_ok()
+}
+
+async fn who(method: &Method, headers: &HeaderMap, desk: &Desk) -> Result<Session, Error> {
+    let bearer =
+        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
     if let Some(token) = bearer {
         return administrator::token(desk, token.trim()).await;
     }
-    let session = administrator::session(desk, &cookie(&parts.headers).ok_or(Error::Unauthenticated)?).await?;
+    let session = administrator::session(desk, &cookie(headers).ok_or(Error::Unauthenticated)?).await?;
     // Another site's page can send the cookie, but cannot read the word.
-    let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let word = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
+    let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let word = headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
     if !safe && word != Some(session.csrf.as_str()) {
         return Err(Error::Csrf);
     }

@@ -53,6 +53,29 @@ fn numbers_of_before_a_restart_are_not_taken_for_those_after() {
     assert_eq!(anew.data["registrations"][0]["extension"], "201");
 }
 
+#[test]
+fn a_page_whose_session_has_ended_is_told_no_more() {
+    let house = House::start();
+    house.extensions(&["201"]);
+    let log = house.log();
+    let link = log.split_once("#token=").and_then(|(_, rest)| rest.split_whitespace().next()).expect("a set-up link");
+    let body = serde_json::json!({ "token": link, "name": "camille", "password": "a long enough phrase" });
+    let mut signed_in = ureq::post(format!("http://{}/api/v1/setup", house.http)).send_json(&body).expect("a session");
+    let cookie = signed_in.headers()["set-cookie"].to_str().expect("a cookie").split(';').next().unwrap_or_default().to_owned();
+    let session: Value = signed_in.body_mut().read_json().expect("JSON");
+    let mut page = Stream::open_as(&house, &format!("Cookie: {cookie}"), None);
+    assert_eq!(page.next().event, "snapshot");
+    let csrf = session["csrf"].as_str().expect("a word");
+    let signed_out =
+        ureq::delete(format!("http://{}/api/v1/session", house.http)).header("cookie", &cookie).header("x-csrf-token", csrf);
+    assert_eq!(signed_out.call().expect("an answer").status().as_u16(), 204);
+    let phone = Sipp::new(&house, "201");
+    wait_until("the stream ends", || {
+        phone.register(60);
+        page.next_or_end().is_none().then_some(())
+    });
+}
+
 /// Real registrations, thousands of them, while one page follows, one has gone to sleep and one comes back too late.
 #[test]
 fn thousands_of_changes_are_followed_and_a_page_asleep_keeps_nobody_waiting() {
@@ -130,11 +153,14 @@ struct Stream(BufReader<TcpStream>);
 
 impl Stream {
     fn open(house: &House, token: &str, last: Option<&str>) -> Stream {
+        Stream::open_as(house, &format!("Authorization: Bearer {token}"), last)
+    }
+
+    fn open_as(house: &House, who: &str, last: Option<&str>) -> Stream {
         let mut stream = TcpStream::connect(house.http).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n{last}\r\n", house.http)
-            .expect("a request");
+        write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: {}\r\n{who}\r\n{last}\r\n", house.http).expect("a request");
         let mut stream = Stream(BufReader::new(stream));
         assert!(stream.line().starts_with("HTTP/1.1 200"), "the stream opens");
         while !stream.line().is_empty() {}
@@ -142,6 +168,11 @@ impl Stream {
     }
 
     fn next(&mut self) -> Told {
+        self.next_or_end().expect("the stream goes on")
+    }
+
+    /// The next event; `None` if the switchboard has ended the stream, with a chunk of no octets.
+    fn next_or_end(&mut self) -> Option<Told> {
         let mut fields = BTreeMap::new();
         loop {
             let line = self.line();
@@ -149,19 +180,21 @@ impl Stream {
             let field = line.split_once(": ").filter(|(name, _)| !name.is_empty());
             if let Some((name, value)) = field {
                 fields.insert(name.to_owned(), value.to_owned());
+            } else if line == "0" {
+                return None;
             } else if line.is_empty() && fields.contains_key("data") {
                 break;
             }
         }
         let id = fields["id"].clone();
         let (start, sequence) = id.rsplit_once('-').expect("an id of two parts");
-        Told {
+        Some(Told {
             start: start.to_owned(),
             sequence: sequence.parse().expect("a number"),
             event: fields["event"].clone(),
             data: serde_json::from_str(&fields["data"]).expect("JSON"),
             id: id.clone(),
-        }
+        })
     }
 
     fn line(&mut self) -> String {
