@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::api::{Desk, Error, secret_word};
 use crate::runtime;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// Does a house wait for its first administrator?
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -219,6 +219,7 @@ pub async fn use_link(desk: &Desk, new: NewAdministrator) -> Result<SignedIn, Er
     if !store::administrator::use_link(desk.db(), &token, &name, &password_hash, now).await? {
         return Err(Error::LinkUsed);
     }
+    desk.inner.known.forget_all_of(&name);
     begin(desk, name).await
 }
 
@@ -241,15 +242,33 @@ pub async fn sign_in(desk: &Desk, credentials: Credentials, address: &str) -> Re
 
 /// Who a cookie belongs to.
 pub async fn session(desk: &Desk, cookie: &str) -> Result<Session, Error> {
-    let now = runtime::now().wall.0;
-    let found = store::administrator::session(desk.db(), &digest(cookie), now).await?;
-    let (name, csrf) = found.ok_or(Error::Unauthenticated)?;
-    Ok(Session { name, role: Role::Admin, csrf })
+    let (key, now) = (digest(cookie), runtime::now());
+    let found = store::administrator::session(desk.db(), &key, now.wall.0).await;
+    let found = found.map(|found| found.map(|(name, csrf)| Session { name, role: Role::Admin, csrf }));
+    let_in(desk, &key, now.tick, found)
+}
+
+/// Who is known is let in; and while the database cannot be asked, who was known lately.
+fn let_in(desk: &Desk, key: &str, now: Tick, found: Result<Option<Session>, StoreError>) -> Result<Session, Error> {
+    let known = &desk.inner.known;
+    match found {
+        Ok(Some(session)) => {
+            known.remember(key, &session, now);
+            Ok(session)
+        }
+        Ok(None) => {
+            known.forget(key);
+            Err(Error::Unauthenticated)
+        }
+        Err(error) => known.recall(key, now).ok_or_else(|| error.into()),
+    }
 }
 
 /// Ends a session.
 pub async fn sign_out(desk: &Desk, cookie: &str) -> Result<(), Error> {
-    Ok(store::administrator::end_session(desk.db(), &digest(cookie), runtime::now().wall.0).await?)
+    let key = digest(cookie);
+    desk.inner.known.forget(&key);
+    Ok(store::administrator::end_session(desk.db(), &key, runtime::now().wall.0).await?)
 }
 
 /// A token for a program; told this once.
@@ -262,9 +281,11 @@ pub async fn create_token(desk: &Desk, role: &str) -> Result<String, Error> {
 
 /// What a token may.
 pub async fn token(desk: &Desk, token: &str) -> Result<Session, Error> {
-    let role = store::administrator::token_role(desk.db(), &digest(token)).await?;
-    let role = role.as_deref().and_then(Role::named).ok_or(Error::Unauthenticated)?;
-    Ok(Session { name: "token".to_owned(), role, csrf: String::new() })
+    let key = digest(token);
+    let found = store::administrator::token_role(desk.db(), &key).await;
+    let session = |role| Session { name: "token".to_owned(), role, csrf: String::new() };
+    let found = found.map(|role| role.as_deref().and_then(Role::named).map(session));
+    let_in(desk, &key, runtime::now().tick, found)
 }
 
 async fn link(desk: &Desk, name: &str, expires: i64) -> Result<String, Error> {
@@ -452,5 +473,9 @@ mod tests {
         assert_eq!(token(&desk, &read).await.unwrap().role, Role::Read);
         assert!(matches!(create_token(&desk, "root").await, Err(Error::Invalid { .. })));
         assert!(matches!(token(&desk, "pbx_x").await, Err(Error::Unauthenticated)));
+        let unseen = create_token(&desk, "read").await.unwrap();
+        desk.db().close().await;
+        assert_eq!(token(&desk, &read).await.unwrap().role, Role::Read, "seen before the database went");
+        assert!(matches!(token(&desk, &unseen).await, Err(Error::Store { .. })));
     }
 }

@@ -7,6 +7,7 @@ pub mod call_record;
 pub mod call_record_export;
 pub mod dialplan;
 pub mod extension;
+mod known;
 pub mod live;
 pub mod quality;
 pub mod status;
@@ -26,6 +27,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use crate::api::administrator::{Attempts, Hashing};
+use crate::api::known::Known;
 use crate::config::Config;
 use crate::runtime::{self, Listening, StatusBoard, StoreHealth, SwitchHandle};
 use crate::store::{self, Db, StoreError};
@@ -180,6 +182,7 @@ struct Inner {
     nonce_key: [u8; 32],
     attempts: Mutex<Attempts>,
     hashing: Hashing,
+    known: Known,
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -205,6 +208,7 @@ impl Desk {
             nonce_key,
             attempts: Mutex::default(),
             hashing: Hashing::default(),
+            known: Known::default(),
             changing: tokio::sync::Mutex::default(),
         };
         Ok(Desk { inner: Arc::new(inner), live: None })
