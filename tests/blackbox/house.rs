@@ -76,9 +76,14 @@ impl House {
 
     /// An empty data directory and nothing running.
     pub fn empty(environment: &[(&str, &str)]) -> House {
+        House::empty_in(&std::env::temp_dir(), environment)
+    }
+
+    /// The same, on that disk.
+    pub fn empty_in(disk: &Path, environment: &[(&str, &str)]) -> House {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         House {
-            directory: TempDir::new().expect("a data directory"),
+            directory: TempDir::new_in(disk).expect("a data directory"),
             child: None,
             environment: environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             sip_udp: nowhere,
@@ -170,6 +175,13 @@ impl House {
             .call()
             .unwrap_or_else(|error| panic!("GET {path}: {error}"));
         response.body_mut().read_json().unwrap_or_else(|error| panic!("GET {path}: no JSON: {error}"))
+    }
+
+    /// The same where it may fail.
+    pub fn try_get(&self, token: &str, path: &str) -> Option<serde_json::Value> {
+        let url = format!("http://{}{path}", self.http);
+        let mut response = ureq::get(&url).header("authorization", format!("Bearer {token}")).call().ok()?;
+        response.body_mut().read_json().ok()
     }
 
     /// Contacts registered for an extension, as the API tells it.

@@ -1,0 +1,164 @@
+//! SIGKILL after every acknowledgement, in the middle of whatever else is under way: what was acknowledged is there afterwards, and of
+//! what was not, either the whole or nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use postgres_of_tests::Server;
+use sha2::{Digest, Sha256};
+
+use crate::house::{House, PATIENCE, secret};
+use crate::phone::Wire;
+
+/// The kill comes after the first acknowledgement, then after the second, and so on.
+const ROUNDS: usize = 12;
+
+/// What may be found of each thing, by its name: more than one state while an answer is owed.
+#[derive(Default)]
+struct Ledger(BTreeMap<String, BTreeSet<Option<String>>>);
+
+impl Ledger {
+    /// It is asked for, and not answered yet.
+    fn asked(&mut self, what: &str, state: Option<String>) {
+        self.0.entry(what.to_owned()).or_insert_with(|| BTreeSet::from([None])).insert(state);
+    }
+
+    /// It is acknowledged.
+    fn acknowledged(&mut self, what: &str, state: Option<String>) {
+        self.0.insert(what.to_owned(), BTreeSet::from([state]));
+    }
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill_with_sqlite() {
+    killed_again_and_again(House::empty(&[]));
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill_with_postgresql() {
+    let server = Server::shared();
+    killed_again_and_again(House::empty(&[("PBX_DATABASE_URL", &server.database())]));
+}
+
+fn killed_again_and_again(mut house: House) {
+    let phones: Vec<String> = (500_000..500_400).map(|number| number.to_string()).collect();
+    house.extensions(&phones.iter().map(String::as_str).collect::<Vec<_>>());
+    let token = house.token("admin");
+    let (mut bindings, mut extensions) = (Ledger::default(), Ledger::default());
+    let (mut next_phone, mut next_extension) = (500_000, 600_000);
+    for round in 1..=ROUNDS {
+        house.open();
+        let dead = AtomicBool::new(false);
+        let (tell, told) = mpsc::channel();
+        let tell_too = tell.clone();
+        let (wire, http) = (Wire::udp(&house), house.http);
+        std::thread::scope(|scope| {
+            let (tell_too, dead, token) = (&tell_too, &dead, &token);
+            scope.spawn(|| change(http, token, &mut extensions, &mut next_extension, &tell));
+            scope.spawn(|| register(wire, &mut bindings, &mut next_phone, dead, tell_too));
+            let acknowledged = (0..round).filter(|_| told.recv_timeout(PATIENCE).is_ok()).count();
+            house.kill();
+            dead.store(true, Ordering::Relaxed);
+            assert_eq!(acknowledged, round, "the switchboard acknowledges");
+        });
+        house.open();
+        let found = house.get(&token, "/api/v1/extensions");
+        let found = found["items"].as_array().expect("extensions");
+        let by_number = |number: &str| found.iter().find(|each| each["number"] == number);
+        for (number, possible) in &bindings.0 {
+            let device = by_number(number).and_then(|each| each["devices"][0]["contact"].as_str().map(str::to_owned));
+            assert!(possible.contains(&device), "round {round}: {number} has {device:?}, not one of {possible:?}");
+        }
+        for (number, possible) in &extensions.0 {
+            let name = by_number(number).and_then(|each| each["name"].as_str().map(str::to_owned));
+            assert!(possible.contains(&name), "round {round}: {number} is {name:?}, not one of {possible:?}");
+        }
+        house.kill();
+    }
+    let acknowledged = |ledger: &Ledger| ledger.0.values().filter(|possible| possible.len() == 1).count();
+    assert!(acknowledged(&bindings) > 0 && acknowledged(&extensions) > 0, "neither stood still");
+}
+
+/// Phone after phone registers, and every third one leaves again, until nobody answers.
+fn register(mut wire: Wire, ledger: &mut Ledger, next: &mut u32, dead: &AtomicBool, tell: &mpsc::Sender<()>) {
+    loop {
+        let number = next.to_string();
+        *next += 1;
+        let contact = format!("sip:{number}@{}", wire.local());
+        for expires in if number.ends_with(['3', '6', '9']) { vec![600, 0] } else { vec![600] } {
+            let state = (expires > 0).then(|| contact.clone());
+            let Some(challenge) = ask(&mut wire, &number, expires, "", dead) else { return };
+            assert!(challenge.starts_with("SIP/2.0 401"), "{challenge}");
+            ledger.asked(&number, state.clone());
+            let Some(answer) = ask(&mut wire, &number, expires, &credentials(&challenge, &number), dead) else { return };
+            assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+            ledger.acknowledged(&number, state);
+            let _ = tell.send(());
+        }
+    }
+}
+
+/// Sends a REGISTER until it is answered, as phones do; nothing once the switchboard is dead.
+fn ask(wire: &mut Wire, number: &str, expires: u32, credentials: &str, dead: &AtomicBool) -> Option<String> {
+    let (local, cseq) = (wire.local(), if credentials.is_empty() { 1 } else { 2 } + if expires == 0 { 2 } else { 0 });
+    let request = format!(
+        "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{number}{cseq};rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:{number}@127.0.0.1>;tag=a\r\nTo: <sip:{number}@127.0.0.1>\r\nCall-ID: kill-{number}\r\nCSeq: {cseq} REGISTER\r\n\
+         Contact: <sip:{number}@{local}>\r\nExpires: {expires}\r\n{credentials}Content-Length: 0\r\n\r\n"
+    );
+    while !dead.load(Ordering::Relaxed) {
+        wire.send(request.as_bytes());
+        let answer = wire.next();
+        if answer.contains(&format!("CSeq: {cseq} REGISTER")) && answer.contains(&format!("kill-{number}\r\n")) {
+            return Some(answer);
+        }
+    }
+    None
+}
+
+/// The answer to a SHA-256 challenge (RFC 7616).
+fn credentials(challenge: &str, number: &str) -> String {
+    let hash = |text: String| Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let offered = challenge.lines().find(|line| line.contains("SHA-256")).unwrap_or_else(|| panic!("no SHA-256: {challenge}"));
+    let value = |name: &str| {
+        let after = offered.split(&format!("{name}=\"")).nth(1).unwrap_or_else(|| panic!("no {name}: {offered}"));
+        after.split('"').next().unwrap_or_default().to_owned()
+    };
+    let (realm, nonce) = (value("realm"), value("nonce"));
+    let (ha1, ha2) = (hash(format!("{number}:{realm}:{}", secret(number))), hash("REGISTER:sip:127.0.0.1".to_owned()));
+    let response = hash(format!("{ha1}:{nonce}:00000001:c:auth:{ha2}"));
+    format!(
+        "Authorization: Digest username=\"{number}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"sip:127.0.0.1\", \
+         algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c\", response=\"{response}\"\r\n"
+    )
+}
+
+/// Extension after extension is created and renamed, and every third one removed, until nobody answers.
+fn change(http: SocketAddr, token: &str, ledger: &mut Ledger, next: &mut u32, tell: &mpsc::Sender<()>) {
+    let (url, bearer) = (format!("http://{http}/api/v1/extensions"), format!("Bearer {token}"));
+    loop {
+        let number = next.to_string();
+        *next += 1;
+        let one = format!("{url}/{number}");
+        let name = |name: &str| serde_json::json!({ "name": name });
+        let mut step = |state: Option<&str>, send: &dyn Fn() -> bool| {
+            ledger.asked(&number, state.map(str::to_owned));
+            let done = send();
+            if done {
+                ledger.acknowledged(&number, state.map(str::to_owned));
+                let _ = tell.send(());
+            }
+            done
+        };
+        let new = serde_json::json!({ "number": number, "name": "New" });
+        let good = step(Some("New"), &|| ureq::post(&url).header("authorization", &bearer).send_json(&new).is_ok())
+            && step(Some("Renamed"), &|| ureq::patch(&one).header("authorization", &bearer).send_json(name("Renamed")).is_ok())
+            && (!number.ends_with(['3', '6', '9'])
+                || step(None, &|| ureq::delete(&one).header("authorization", &bearer).call().is_ok()));
+        if !good {
+            return;
+        }
+    }
+}
