@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pbx_switch::action::SaveKey;
@@ -11,8 +11,8 @@ use pbx_switch::call::CallRecord;
 use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::BindingChange;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{sleep, timeout};
 
 use crate::store::{self, Db, StoreError};
 
@@ -22,7 +22,7 @@ pub const WAITING: usize = 20_000;
 /// Records written in one transaction at most.
 const GROUP: usize = 512;
 
-/// Bindings written in one transaction at most, as long as no more than this have changed.
+/// Bindings that are written without waiting for more.
 const BINDINGS: usize = 2_048;
 
 /// How long a binding that a phone waits for waits for others: the group commit.
@@ -33,6 +33,9 @@ const GATHER_REFRESHED: Duration = Duration::from_millis(400);
 
 /// How long a write may take before the page says that the database is slow.
 const SLOW: Duration = Duration::from_secs(2);
+
+/// The same for a call record: nobody waits for it, and a transaction costs more than a row.
+const GATHER_RECORDS: Duration = Duration::from_millis(250);
 
 /// How long after a failure the store is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -116,38 +119,50 @@ impl StoreHealth {
     }
 }
 
-/// A batch of bindings on its way.
-struct Batch {
-    changes: Vec<BindingChange>,
-    /// Whom to tell, if anybody waits.
-    awaited: Option<SaveKey>,
-}
-
 /// The ends that the event loop holds.
 pub struct Keeper {
-    batches: mpsc::Sender<Batch>,
+    basket: Arc<Basket>,
     records: mpsc::Sender<CallRecord>,
     health: StoreHealth,
+}
+
+/// Where the switch puts bindings and the writer takes them, all that are there at once. A queue would wake the writer for each.
+#[derive(Default)]
+struct Basket {
+    gathered: Mutex<Gathered>,
+    /// It is not empty any more.
+    first: Notify,
+    /// Somebody waits for what is in it, or it is full, or nothing more will come.
+    urgent: Notify,
+}
+
+/// What has changed and is not on disk: of each binding the last state.
+#[derive(Default)]
+struct Gathered {
+    changes: BTreeMap<(ExtensionNumber, String), BindingChange>,
+    /// Whom to tell.
+    awaited: Vec<SaveKey>,
+    closed: bool,
 }
 
 impl Keeper {
     /// Starts both queues; `events` hears when a batch that is waited for is on disk. The second part ends when both queues are closed
     /// and empty.
     pub fn start(db: Db, events: mpsc::Sender<Event>, health: StoreHealth) -> (Keeper, impl Future<Output = ()>) {
-        let (batches, batch_queue) = mpsc::channel(WAITING);
+        let basket = Arc::new(Basket::default());
         let (records, record_queue) = mpsc::channel(WAITING);
-        let commits = tokio::spawn(keep_bindings(db.clone(), batch_queue, events, health.clone()));
+        let commits = tokio::spawn(keep_bindings(db.clone(), Arc::clone(&basket), events, health.clone()));
         let writes = tokio::spawn(keep_records(db, record_queue, health.clone()));
         let ended = async move {
             let _ = commits.await;
             let _ = writes.await;
         };
-        (Keeper { batches, records, health }, ended)
+        (Keeper { basket, records, health }, ended)
     }
 
     /// Hands a batch over; false if there is no place.
     pub fn save(&self, key: SaveKey, changes: Vec<BindingChange>, awaited: bool) -> bool {
-        self.batches.try_send(Batch { changes, awaited: awaited.then_some(key) }).is_ok()
+        self.basket.put(changes, awaited.then_some(key))
     }
 
     /// Hands a record over.
@@ -161,84 +176,114 @@ impl Keeper {
     }
 }
 
-/// What has changed and is not on disk: of each binding the last state.
-#[derive(Default)]
-struct Gathered {
-    changes: BTreeMap<(ExtensionNumber, String), BindingChange>,
-    awaited: Vec<SaveKey>,
-}
-
-impl Gathered {
-    fn add(&mut self, batch: Batch) {
-        for change in batch.changes {
-            let key = match &change {
-                BindingChange::Put(binding) => (binding.aor.clone(), binding.contact.clone()),
-                BindingChange::Remove { aor, contact } => (aor.clone(), contact.clone()),
-            };
-            self.changes.insert(key, change);
-        }
-        self.awaited.extend(batch.awaited);
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.basket.lock().closed = true;
+        self.basket.first.notify_one();
+        self.basket.urgent.notify_one();
     }
 }
 
-async fn keep_bindings(db: Db, mut queue: mpsc::Receiver<Batch>, events: mpsc::Sender<Event>, health: StoreHealth) {
-    let (mut gathered, mut tries, mut open) = (Gathered::default(), 0, true);
-    while open || !gathered.changes.is_empty() {
-        if open {
-            open = gather(&mut queue, &mut gathered, tries > 0).await;
-        } else if tries > 0 {
-            tokio::time::sleep(AGAIN).await;
+impl Basket {
+    fn lock(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// False if there is no place.
+    fn put(&self, changes: Vec<BindingChange>, awaited: Option<SaveKey>) -> bool {
+        let mut gathered = self.lock();
+        if gathered.changes.len() >= WAITING || gathered.awaited.len() >= WAITING {
+            return false;
         }
-        let changes: Vec<BindingChange> = gathered.changes.values().cloned().collect();
+        let was_empty = gathered.changes.is_empty();
+        for change in changes {
+            gathered.changes.insert(place_of(&change), change);
+        }
+        gathered.awaited.extend(awaited);
+        if was_empty {
+            self.first.notify_one();
+        }
+        if awaited.is_some() || gathered.changes.len() >= BINDINGS {
+            self.urgent.notify_one();
+        }
+        true
+    }
+
+    /// What could not be written, unless it has changed again.
+    fn put_back(&self, changes: Vec<BindingChange>) {
+        let mut gathered = self.lock();
+        for change in changes {
+            gathered.changes.entry(place_of(&change)).or_insert(change);
+        }
+    }
+
+    /// Waits for something, and then for what comes soon after it; `again` if something is left from before.
+    async fn gather(&self, again: bool) -> Gathered {
+        if !again {
+            self.first.notified().await;
+        }
+        let patience = if again { AGAIN } else { GATHER_REFRESHED };
+        let _ = timeout(patience, self.urgent.notified()).await;
+        if !self.lock().closed {
+            sleep(GATHER).await;
+        } else if again {
+            sleep(AGAIN).await;
+        }
+        let mut gathered = self.lock();
+        Gathered {
+            changes: std::mem::take(&mut gathered.changes),
+            awaited: std::mem::take(&mut gathered.awaited),
+            closed: gathered.closed,
+        }
+    }
+}
+
+fn place_of(change: &BindingChange) -> (ExtensionNumber, String) {
+    match change {
+        BindingChange::Put(binding) => (binding.aor.clone(), binding.contact.clone()),
+        BindingChange::Remove { aor, contact } => (aor.clone(), contact.clone()),
+    }
+}
+
+async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>, health: StoreHealth) {
+    let mut tries = 0;
+    loop {
+        let Gathered { changes, awaited, closed } = basket.gather(tries > 0).await;
+        let changes: Vec<BindingChange> = changes.into_values().collect();
         let written = if changes.is_empty() { Ok(()) } else { health.watch(store::binding::commit(&db, &changes)).await };
         let stored = written.is_ok();
         match written {
             Ok(()) if changes.is_empty() => {}
             Ok(()) => {
-                gathered.changes.clear();
                 tries = 0;
             }
             // What was not written stays, for the next time; whoever waits is told that it is not on disk.
             Err(_) => {
                 tries += 1;
-                if !open && tries > LAST_TRIES {
-                    tracing::error!(lost = gathered.changes.len(), "bindings could not be written before the end");
-                    gathered.changes.clear();
-                } else if gathered.changes.len() > WAITING {
-                    tracing::error!(lost = gathered.changes.len(), "too many bindings wait for the database");
-                    gathered.changes.clear();
+                if closed && tries > LAST_TRIES {
+                    tracing::error!(lost = changes.len(), "bindings could not be written before the end");
+                } else {
+                    basket.put_back(changes);
                 }
             }
         }
-        for batch in gathered.awaited.drain(..) {
+        for batch in awaited {
             let _ = events.send(Event::Saved { batch, stored }).await;
         }
+        if closed && basket.lock().changes.is_empty() {
+            return;
+        }
     }
-}
-
-/// Waits for a batch, then for those that come soon after it; `again` if something is left from before. False when the house is closed.
-async fn gather(queue: &mut mpsc::Receiver<Batch>, gathered: &mut Gathered, again: bool) -> bool {
-    let mut until = again.then(|| Instant::now() + AGAIN);
-    while gathered.changes.len() < BINDINGS || again {
-        let received = match until {
-            None => queue.recv().await,
-            Some(until) => match timeout_at(until, queue.recv()).await {
-                Ok(received) => received,
-                Err(_) => break,
-            },
-        };
-        let Some(batch) = received else { return false };
-        let patience = Instant::now() + if batch.awaited.is_some() { GATHER } else { GATHER_REFRESHED };
-        gathered.add(batch);
-        until = Some(until.map_or(patience, |until| until.min(patience)));
-    }
-    true
 }
 
 async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: StoreHealth) {
     let mut group = Vec::with_capacity(GROUP);
     let mut last_tries = LAST_TRIES;
     while queue.recv_many(&mut group, GROUP).await > 0 {
+        if group.len() < GROUP && !queue.is_closed() {
+            sleep(GATHER_RECORDS).await;
+            group.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(GROUP - group.len()));
+        }
         let mut tries = 0;
         // Until it is written: a lock passes. At the end of the house a few tries more, and then it is put aside for the next start.
         let written = loop {
@@ -249,7 +294,7 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
             if queue.is_closed() && tries > last_tries {
                 break false;
             }
-            tokio::time::sleep(AGAIN).await;
+            sleep(AGAIN).await;
         };
         if !written {
             // The next group need not wait as long in vain.
