@@ -109,7 +109,7 @@ pub async fn page(db: &Db, sought: &Sought, before: Option<Place>, limit: i64) -
                      AND ($4 = '' OR outcome = $4) \
                      AND ($5 = '' OR caller = $5 OR dialled = $5 OR callee = $5) \
                      AND ($6 = '' OR ($6 = 'yes') = (answered_at IS NOT NULL)) \
-                     AND (LOWER(caller) LIKE $7 OR LOWER(dialled) LIKE $7 OR LOWER(callee) LIKE $7 OR LOWER(caller_name) LIKE $7) \
+                     AND ($7 = '%%' OR LOWER(caller) LIKE $7 OR LOWER(dialled) LIKE $7 OR LOWER(callee) LIKE $7 OR LOWER(caller_name) LIKE $7) \
                    ORDER BY started_at DESC, call_key DESC LIMIT $8) \
                  ORDER BY started_at DESC, call_key DESC";
     let end = Place { started: sought.until.unwrap_or(Wall(i64::MAX)), key: i64::MIN };
