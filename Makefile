@@ -5,8 +5,11 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/tools/bin:$(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 PBX := target/release/pbx
+CALLS ?= 100000
+SEED ?= 1
+TRACE ?=
 
-.PHONY: help run demo test fuzz bench soak build ui format clean
+.PHONY: help run demo test fuzz simulate bench soak build ui format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -28,6 +31,9 @@ test: ## the whole check: format, lints, front end, every test, dependency polic
 
 fuzz: ## any octets against every parser and the stack, FUZZ_SECONDS (60) each; by libFuzzer where nightly and cargo-fuzz are
 	@scripts/fuzz "$${FUZZ_SECONDS:-60}"
+
+simulate: ## worlds of the switch, seed after seed: make simulate CALLS=1000000 SEED=7; TRACE=1 shows each message
+	$(CARGO) run --quiet --release -p pbx-simulation -- $(SEED) $(CALLS) $(TRACE)
 
 bench: build ## the figures beside Kamailio and rtpengine, written into README.md; WHAT=signalling|media|memory|inside: only printed
 	@scripts/prerequisites bench

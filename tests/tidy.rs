@@ -13,6 +13,7 @@ const CRATE_ARROWS: &[(&str, &[&str])] = &[
     ("pbx-core/media", &["pbx-media-words"]),
     ("pbx-core", &["pbx-sip", "pbx-media-words", "pbx-switch", "pbx-media"]),
     ("admin-web", &["pbx-core"]),
+    ("tests/simulation", &["pbx-sip", "pbx-media-words", "pbx-switch"]),
     (".", &["pbx-core", "admin-web"]),
     ("tests/load", &[]),
     ("tests/fuzz", &["pbx-sip", "pbx-switch", "pbx-media"]),

@@ -8,7 +8,7 @@ use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message};
 use pbx_sip::sdp::{self, Description, Format, Local};
 use pbx_sip::stack::{ClientKey, ServerKey};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::call::{ALLOW, LegRecord, Outside};
 
@@ -47,6 +47,7 @@ pub struct Leg {
     /// Our INVITE to it.
     pub client: Option<ClientKey>,
     /// The octets of an INVITE that is not done with: theirs until its ACK, ours until its final response; else none.
+    #[serde(with = "octets")]
     pub invite: Bytes,
     /// Our side of its session.
     pub local: Option<Local>,
@@ -64,6 +65,8 @@ pub struct Leg {
     pub answered: Option<Wall>,
     /// When and how it was over.
     pub ended: Option<(Wall, String)>,
+    /// OPTIONS that asks whether anybody is still there.
+    pub probe: Option<ClientKey>,
     /// Counted so far.
     pub figures: Figures,
     /// When its figures last rose.
@@ -93,6 +96,7 @@ impl Leg {
             invited: outside.now.wall,
             answered: None,
             ended: None,
+            probe: None,
             figures: Figures::default(),
             heard: outside.now.tick,
         }
@@ -193,5 +197,20 @@ impl Leg {
             codec: self.answered.and(self.codec()),
             figures: self.figures,
         }
+    }
+}
+
+/// Octets as text, each the character of its number, so that a message can be read where it was written.
+mod octets {
+    use super::{Bytes, Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(octets: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&octets.iter().map(|&octet| char::from(octet)).collect::<String>())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let octets: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
+        octets.map(Bytes::from).map_err(|_| serde::de::Error::custom("a character that is no octet"))
     }
 }

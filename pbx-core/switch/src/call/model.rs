@@ -156,6 +156,9 @@ impl Call {
             }
             return Signal::Nothing;
         }
+        if self.leg(leg).is_some_and(|leg| leg.probe == Some(client)) {
+            return if status < 200 { Signal::Nothing } else { self.probed(leg, client, !matches!(status, 408 | 481), outside) };
+        }
         let Some(place) = self.b.iter().position(|each| each.key == leg && each.client == Some(client)) else {
             return Signal::Nothing;
         };
@@ -173,6 +176,9 @@ impl Call {
             let (_, server, request) = self.infos.swap_remove(at);
             self.answer_info(server, request, 408, outside);
             return Signal::Nothing;
+        }
+        if self.leg(leg).is_some_and(|leg| leg.probe == Some(client)) {
+            return self.probed(leg, client, false, outside);
         }
         match self.b.iter().position(|each| each.key == leg && each.client == Some(client)) {
             Some(place) if self.b[place].state != LegState::Answered => self.leg_refused(place, Refusal::Unreachable, outside),
@@ -243,6 +249,30 @@ impl Call {
             outside.now.tick.since(leg.heard) > after && leg.remote.as_ref().is_some_and(|remote| remote.direction.sends())
         };
         self.answered.is_some_and(|at| outside.now.wall - at > after) && self.winner().is_some_and(|b| silent(b) && silent(&self.a))
+    }
+
+    /// A leg that promised no sound (somebody holds) and has said nothing for so long is asked whether anybody is still there.
+    pub fn probe(&mut self, after: std::time::Duration, outside: &mut Outside<'_>) {
+        let call = self.key;
+        for leg in std::iter::once(&mut self.a).chain(&mut self.b).filter(|leg| leg.state == LegState::Answered) {
+            let promised = leg.remote.as_ref().is_some_and(|remote| remote.direction.sends());
+            if promised || leg.probe.is_some() || outside.now.tick.since(leg.heard) <= after {
+                continue;
+            }
+            let Some(options) = leg.dialog.as_mut().map(|dialog| dialog.request(&Method::Options)) else { continue };
+            let client = outside.stack.request(leg.signed(options, outside), leg.flow, outside.now);
+            outside.index.clients.insert(client, (call, leg.key));
+            leg.probe = Some(client);
+        }
+    }
+
+    /// What came of asking; 481 and no answer at all mean that nobody is there.
+    fn probed(&mut self, leg: LegKey, client: ClientKey, there: bool, outside: &mut Outside<'_>) -> Signal {
+        outside.index.clients.remove(&client);
+        if let Some(leg) = self.leg(leg) {
+            (leg.probe, leg.heard) = (None, outside.now.tick);
+        }
+        if there { Signal::Nothing } else { self.over(Outcome::Lost, None, outside) }
     }
 
     /// Media that must close before the record is written.
@@ -477,7 +507,7 @@ impl Call {
                     }
                 }
             }
-            if let Some(client) = leg.client.take() {
+            for client in [leg.client.take(), leg.probe.take()].into_iter().flatten() {
                 outside.index.clients.remove(&client);
             }
             if let Some(server) = leg.server.take() {

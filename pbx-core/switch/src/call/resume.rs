@@ -14,6 +14,7 @@ impl Call {
         for leg in std::iter::once(&mut call.a).chain(&mut call.b) {
             // Its connection ends with the process.
             leg.flow.connection = ConnectionId::default();
+            leg.probe = None;
             leg.client = leg.client.filter(|_| !leg.invite.is_empty());
             leg.ports = leg.ports.filter(|_| leg.is_open());
         }

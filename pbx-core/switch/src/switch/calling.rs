@@ -182,7 +182,11 @@ impl Switch {
         let dead_after = self.config.dead_after;
         self.wake(key, Some(now.tick + PULSE));
         self.with_call(key, now, |call, outside| {
-            if call.is_dead(dead_after, outside) { call.hang_up(Outcome::Lost, outside) } else { Signal::Nothing }
+            if call.is_dead(dead_after, outside) {
+                return call.hang_up(Outcome::Lost, outside);
+            }
+            call.probe(dead_after, outside);
+            Signal::Nothing
         });
     }
 

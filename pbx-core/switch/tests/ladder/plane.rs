@@ -44,7 +44,7 @@ pub const REST: Duration = Duration::from_secs(60);
 impl Plane {
     /// So many pairs; the words that tell of them.
     pub fn open(&mut self, pairs: u16) -> Event {
-        let pair = |place: u16| PortPair { address: "192.0.2.254".parse().unwrap(), rtp: 10_000 + 2 * place };
+        let pair = |place: u16| PortPair { address: std::net::IpAddr::from([192, 0, 2, 254]), rtp: 10_000 + 2 * place };
         self.free = (0..pairs).map(pair).collect();
         Event::PortsFree(self.free.clone())
     }

@@ -213,4 +213,31 @@ fn a_call_from_which_both_have_gone() {
         record: lost 202=lost
     ",
     );
+    check(
+        "one that is on hold is silent, and asked whether it is still there",
+        "
+        house: dead=60s
+        phones: 201 202
+        201 -> INVITE 202    202 <- INVITE    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
+        201 -> INVITE dir=inactive    201 <- 200    201 -> ACK
+        wait 70s    201 <- OPTIONS    201 -> 200 OPTIONS
+        wait 60s    201 <- nothing    calls: 1
+        wait 10s    201 <- OPTIONS
+        wait 31s    201 <- OPTIONS x9    202 <- nothing
+        wait 1s    201 <- OPTIONS    201 <- BYE    201 -> 200 BYE    202 <- BYE    202 -> 200 BYE
+        record: lost 202=lost
+    ",
+    );
+    check(
+        "and if it knows nothing of the call any more, it is over at once",
+        "
+        house: dead=60s
+        phones: 201 202
+        201 -> INVITE 202    202 <- INVITE    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
+        202 -> INVITE dir=inactive    202 <- 200    202 -> ACK
+        wait 70s    202 <- OPTIONS    202 -> 481 OPTIONS
+        202 <- BYE    202 -> 481 BYE    201 <- BYE    201 -> 200 BYE
+        record: lost
+    ",
+    );
 }
