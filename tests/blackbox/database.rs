@@ -68,15 +68,22 @@ fn a_server_that_stands_still_or_goes_away_holds_no_call() {
     let callee = Sipp::new(&house, "202");
     callee.register(600);
     assert_eq!(store(&house, &token)["good"], true);
-    let interrupted: [(fn(&Server), fn(&Server)); 2] = [(Server::freeze, Server::thaw), (Server::halt, Server::resume)];
-    for (away, back) in interrupted {
+    for stands_still in [true, false] {
         let before = records(&house, &token);
-        away(&server);
+        if stands_still {
+            server.freeze()
+        } else {
+            server.halt()
+        }
         a_call(&house, &callee);
         let told = wait_until("the page tells of it", || Some(store(&house, &token)).filter(|store| store["good"] == false));
         assert!(["slow", "unreachable"].iter().any(|code| told["code"] == *code), "{told}");
         assert_eq!((&told["waiting"], &told["lost"]), (&Value::from(1), &Value::from(0)));
-        back(&server);
+        if stands_still {
+            server.thaw()
+        } else {
+            server.resume()
+        }
         wait_until("the record is written", || (records(&house, &token) == before + 1).then_some(()));
         wait_until("all is well", || (store(&house, &token)["good"] == true).then_some(()));
     }
