@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -94,9 +94,29 @@ impl House {
 
     /// Starts `pbx serve` and waits until it listens.
     pub fn open(&mut self) {
+        self.start_as(self.command(&["serve"]));
+    }
+
+    /// The same, and the system kills it when it makes a file longer than that.
+    pub fn open_until_written(&mut self, octets: u64) {
+        let serve = self.command(&["serve"]);
+        let mut limited = Command::new("prlimit");
+        limited.args(["--core=0".to_owned(), format!("--fsize={octets}")]).arg(serve.get_program()).args(serve.get_args());
+        limited.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.start_as(limited);
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ends(&mut self) -> ExitStatus {
+        let child = self.child.as_mut().expect("it was started");
+        let status = wait_until("the switchboard ends", || child.try_wait().expect("a child"));
+        self.kill();
+        status
+    }
+
+    fn start_as(&mut self, mut command: Command) {
         let log = File::options().create(true).append(true).open(self.path("serve.log")).expect("a log file");
-        let child = self
-            .command(&["serve"])
+        let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the same log file"))
             .stderr(log)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::house::{House, PATIENCE, secret};
 use crate::phone::Wire;
 
-/// The kill comes after the first acknowledgement, then after the second, and so on.
+/// Acknowledgements after which a kill comes.
 const ROUNDS: usize = 12;
 
 /// What may be found of each thing, by its name: more than one state while an answer is owed.
@@ -42,43 +43,100 @@ fn what_was_acknowledged_outlives_a_kill_with_postgresql() {
     killed_again_and_again(House::empty(&[("PBX_DATABASE_URL", &server.database())]));
 }
 
-fn killed_again_and_again(mut house: House) {
-    let phones: Vec<String> = (500_000..500_400).map(|number| number.to_string()).collect();
-    house.extensions(&phones.iter().map(String::as_str).collect::<Vec<_>>());
-    let token = house.token("admin");
-    let (mut bindings, mut extensions) = (Ledger::default(), Ledger::default());
-    let (mut next_phone, mut next_extension) = (500_000, 600_000);
+/// After the first acknowledgement, then after the second, and so on.
+fn killed_again_and_again(house: House) {
+    let mut trial = Trial::begin(house);
     for round in 1..=ROUNDS {
-        house.open();
-        let dead = AtomicBool::new(false);
-        let (tell, told) = mpsc::channel();
-        let tell_too = tell.clone();
-        let (wire, http) = (Wire::udp(&house), house.http);
-        std::thread::scope(|scope| {
-            let (tell_too, dead, token) = (&tell_too, &dead, &token);
-            scope.spawn(|| change(http, token, &mut extensions, &mut next_extension, &tell));
-            scope.spawn(|| register(wire, &mut bindings, &mut next_phone, dead, tell_too));
+        trial.house.open();
+        trial.work_until(|house, told| {
             let acknowledged = (0..round).filter(|_| told.recv_timeout(PATIENCE).is_ok()).count();
             house.kill();
-            dead.store(true, Ordering::Relaxed);
-            assert_eq!(acknowledged, round, "the switchboard acknowledges");
+            acknowledged == round
         });
-        house.open();
-        let found = house.get(&token, "/api/v1/extensions");
+        trial.house.open();
+        trial.check(round);
+        trial.house.kill();
+    }
+    trial.stood_not_still();
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill_between_any_two_writes() {
+    let mut trial = Trial::begin(House::empty(&[]));
+    for round in 0..WRITES {
+        // SQLite's log of what is to be written grows by a frame of 24 + 4,096 octets at a time, its head and its page apart. The
+        // system kills who writes beyond the limit: within one round in the middle of a frame, within the next between two.
+        trial.house.open_until_written(FIRST_LIMIT + round as u64 * 4_120 / 2);
+        trial.work_until(|house, _| house.ends().signal() == Some(SIGXFSZ));
+        trial.house.open();
+        trial.check(round);
+        // A clean stop: the log begins anew.
+        assert_eq!(trial.house.stop(), Some(0));
+    }
+    trial.stood_not_still();
+}
+
+/// What the system kills with.
+const SIGXFSZ: i32 = 25;
+
+/// Limits that are tried: each of so many writes is the one that does not come to its end.
+const WRITES: usize = 16;
+
+/// Beyond the file that SQLite's connections share, whose size is fixed.
+const FIRST_LIMIT: u64 = 40_000;
+
+/// A house, and what may be found in it.
+struct Trial {
+    house: House,
+    token: String,
+    bindings: Ledger,
+    extensions: Ledger,
+    next_phone: u32,
+    next_extension: u32,
+}
+
+impl Trial {
+    fn begin(house: House) -> Trial {
+        let phones: Vec<String> = (500_000..500_900).map(|number| number.to_string()).collect();
+        house.extensions(&phones.iter().map(String::as_str).collect::<Vec<_>>());
+        let token = house.token("admin");
+        let (bindings, extensions) = (Ledger::default(), Ledger::default());
+        Trial { house, token, bindings, extensions, next_phone: 500_000, next_extension: 600_000 }
+    }
+
+    /// Phones register and an administrator changes extensions, both at once, until `end` has killed the switchboard.
+    fn work_until(&mut self, end: impl FnOnce(&mut House, &mpsc::Receiver<()>) -> bool) {
+        let dead = &AtomicBool::new(false);
+        let (tell, told) = mpsc::channel();
+        let (wire, http, tell_too) = (Wire::udp(&self.house), self.house.http, tell.clone());
+        let Trial { house, token, bindings, extensions, next_phone, next_extension } = self;
+        std::thread::scope(|scope| {
+            scope.spawn(move || change(http, token, extensions, next_extension, &tell));
+            scope.spawn(move || register(wire, bindings, next_phone, dead, &tell_too));
+            let killed = end(house, &told);
+            dead.store(true, Ordering::Relaxed);
+            assert!(killed, "it was not killed, or acknowledged too little before");
+        });
+    }
+
+    fn check(&self, round: usize) {
+        let found = self.house.get(&self.token, "/api/v1/extensions");
         let found = found["items"].as_array().expect("extensions");
         let by_number = |number: &str| found.iter().find(|each| each["number"] == number);
-        for (number, possible) in &bindings.0 {
+        for (number, possible) in &self.bindings.0 {
             let device = by_number(number).and_then(|each| each["devices"][0]["contact"].as_str().map(str::to_owned));
             assert!(possible.contains(&device), "round {round}: {number} has {device:?}, not one of {possible:?}");
         }
-        for (number, possible) in &extensions.0 {
+        for (number, possible) in &self.extensions.0 {
             let name = by_number(number).and_then(|each| each["name"].as_str().map(str::to_owned));
             assert!(possible.contains(&name), "round {round}: {number} is {name:?}, not one of {possible:?}");
         }
-        house.kill();
     }
-    let acknowledged = |ledger: &Ledger| ledger.0.values().filter(|possible| possible.len() == 1).count();
-    assert!(acknowledged(&bindings) > 0 && acknowledged(&extensions) > 0, "neither stood still");
+
+    fn stood_not_still(&self) {
+        let acknowledged = |ledger: &Ledger| ledger.0.values().filter(|possible| possible.len() == 1).count();
+        assert!(acknowledged(&self.bindings) > 0 && acknowledged(&self.extensions) > 0);
+    }
 }
 
 /// Phone after phone registers, and every third one leaves again, until nobody answers.
