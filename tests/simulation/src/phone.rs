@@ -92,6 +92,10 @@ pub struct Call {
     answered_status: u16,
     /// A second phone behind its contact has answered too, and waits to be acknowledged.
     second: Option<String>,
+    /// Its BYE was answered 481.
+    unknown: bool,
+    /// It was sent a BYE.
+    told: bool,
     excused: bool,
 }
 
@@ -177,7 +181,7 @@ impl Phone {
         for request in &mut self.requests {
             request.excused |= tcp || request.method == "INVITE" && !carried(&request.branch);
         }
-        for call in self.calls.iter_mut().filter(|call| !call.outgoing) {
+        for call in &mut self.calls {
             call.excused |= tcp || !carried(call.invite.branch());
         }
     }
@@ -265,6 +269,8 @@ impl Phone {
             pause: T1,
             answered_status: 0,
             second: None,
+            unknown: false,
+            told: false,
             excused: false,
             manner,
         };
@@ -581,7 +587,7 @@ impl Phone {
                 let second = text.tag("To").is_some_and(|tag| tag.starts_with('v'));
                 if !second {
                     let call = &mut self.calls[place];
-                    (call.state, call.answer) = (State::Over, None);
+                    (call.state, call.answer, call.told) = (State::Over, None, true);
                 }
                 self.say(key, Writing::reply(&text, 200, "b").body(""));
             }
@@ -625,6 +631,8 @@ impl Phone {
             pause: T1,
             answered_status: 0,
             second: None,
+            unknown: false,
+            told: false,
             excused: false,
             manner,
         };
@@ -676,7 +684,11 @@ impl Phone {
             "REGISTER" if status < 300 => self.challenged = 0,
             "REGISTER" if status == 503 => self.wakes.push((Duration::from_secs(3), Wake::Register(call))),
             "BYE" => {
-                self.calls.iter_mut().filter(|known| known.handle == call).for_each(|call| call.state = State::Over);
+                for known in self.calls.iter_mut().filter(|known| known.handle == call) {
+                    known.state = State::Over;
+                    let talked = known.ack.is_some() || (200..300).contains(&known.answered_status);
+                    known.unknown |= status == 481 && talked;
+                }
             }
             _ => {}
         }
@@ -791,6 +803,10 @@ impl Phone {
         for call in self.calls.iter().filter(|call| !call.excused) {
             if call.second.is_some() {
                 self.faults.push(format!("a second answer of phone {place} was never acknowledged"));
+            }
+            // A BYE may cross one of the switch's; but who was never told is one whom the switch has forgotten.
+            if call.unknown && !call.told {
+                self.faults.push(format!("a call of phone {place} was forgotten without a word to it"));
             }
             if call.answer.is_some() {
                 self.faults.push(format!("an answer of phone {place} waits for its ACK"));
