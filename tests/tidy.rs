@@ -16,6 +16,7 @@ const CRATE_ARROWS: &[(&str, &[&str])] = &[
     ("tests/simulation", &["pbx-sip", "pbx-media-words", "pbx-switch"]),
     (".", &["pbx-core", "admin-web"]),
     ("tests/load", &[]),
+    ("tests/postgres", &[]),
     ("tests/fuzz", &["pbx-sip", "pbx-switch", "pbx-media"]),
 ];
 
@@ -100,6 +101,15 @@ fn crates_use_only_what_the_arrows_allow() {
             }
         }
     }
+}
+
+#[test]
+fn every_crate_has_its_arrows() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let members = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).expect("the workspace's members");
+    let listed: BTreeSet<&str> = members.split('"').skip(1).step_by(2).collect();
+    let drawn: BTreeSet<&str> = CRATE_ARROWS.iter().map(|(folder, _)| *folder).collect();
+    assert_eq!(listed, drawn, "the workspace's members, and the crates whose arrows are drawn here");
 }
 
 #[test]

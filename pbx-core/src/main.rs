@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use pbx_core::api::dialplan::Question;
 use pbx_core::api::{Desk, Lang, Live, administrator, text};
-use pbx_core::command::{self, Command, Lock, LockError, Parsed, Reply, Request, carry_out, config_sentence, file_sentence};
+use pbx_core::command::{self, Command, Lock, LockError, Parsed, Reply, Request, Said, carry_out, config_sentence, file_sentence};
 use pbx_core::config::Config;
 use pbx_core::runtime::start::{self, StartError};
 use pbx_core::telemetry;
@@ -23,11 +23,11 @@ fn main() -> ExitCode {
     let lang = Lang::of_environment();
     let parsed = match command::parse(lang, std::env::args_os()) {
         Ok(parsed) => parsed,
-        Err((said, true)) => {
+        Err(Said::Help(said)) => {
             let _ = std::io::stdout().write_all(said.as_bytes());
             return ExitCode::SUCCESS;
         }
-        Err((said, false)) => {
+        Err(Said::Wrong(said)) => {
             eprint!("{said}");
             return ExitCode::from(2);
         }

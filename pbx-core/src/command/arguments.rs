@@ -51,20 +51,28 @@ pub enum Command {
     Version,
 }
 
-/// Reads a command line. Where help was asked for or something is wrong: what is to be said, and whether it is help.
-pub fn parse(lang: Lang, arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, (String, bool)> {
+/// Said instead of doing something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Help or the version, which was asked for.
+    Help(String),
+    /// What is wrong with the command line.
+    Wrong(String),
+}
+
+/// Reads a command line.
+pub fn parse(lang: Lang, arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Said> {
     let matches = grammar(lang).try_get_matches_from(arguments).map_err(|error| said_of(&error, lang))?;
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
     Ok(Parsed { config: path("config"), data_dir: path("data_dir"), command: command(&matches) })
 }
 
 /// What clap found, in the reader's language.
-fn said_of(error: &clap::Error, lang: Lang) -> (String, bool) {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return (error.to_string(), true);
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return (error.to_string(), false);
+fn said_of(error: &clap::Error, lang: Lang) -> Said {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Said::Help(error.to_string()),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return Said::Wrong(error.to_string()),
+        _ => {}
     }
     let value = |kind: ContextKind| match error.get(kind) {
         Some(ContextValue::String(value)) => value.clone(),
@@ -83,45 +91,23 @@ fn said_of(error: &clap::Error, lang: Lang) -> (String, bool) {
         _ => ("cli.wrong.other", String::new()),
     };
     let wrong = text(lang, key, &[("argument", argument), ("value", value(ContextKind::InvalidValue)), ("known", known)]);
-    (format!("{wrong}\n{}\n", text(lang, "cli.wrong.more", &[("command", "pbx".to_owned())])), false)
+    Said::Wrong(format!("{wrong}\n{}\n", text(lang, "cli.wrong.more", &[("command", "pbx".to_owned())])))
 }
 
 fn grammar(lang: Lang) -> clap::Command {
     let said = |key: &str| text(lang, key, &[]);
-    let heading = |key: &str| text(lang, &format!("cli.help.{key}"), &[]);
-    // clap's own words are English; these stand in their place, in each command.
-    let dressed = |command: clap::Command, inner: &str| {
-        let inner = if inner.is_empty() { String::new() } else { format!("\n\n{}:\n{{{inner}}}", heading(inner)) };
-        let inner = inner.replace("{arguments}", "{positionals}").replace("{commands}", "{subcommands}");
-        command
-            .disable_help_subcommand(true)
-            .disable_help_flag(true)
-            .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).help(heading("help")))
-            .help_template(format!(
-                "{{about-with-newline}}\n{}: {{usage}}{inner}\n\n{}:\n{{options}}\n",
-                heading("usage"),
-                heading("options")
-            ))
-    };
-    let sub = |name: &'static str, key: &str| {
-        let inner = match key {
-            "cli.extensions" | "cli.dialplan" | "cli.admin" | "cli.token" => "commands",
-            "cli.check" | "cli.extensions.import" | "cli.dialplan.import" | "cli.dialplan.export" | "cli.admin.create" => {
-                "arguments"
-            }
-            _ => "",
-        };
-        dressed(clap::Command::new(name).about(said(key)), inner)
-    };
+    let sub = |name: &'static str, key: &str| clap::Command::new(name).about(said(key));
     let arg = |name: &'static str| Arg::new(name).help(said(&format!("cli.arg.{name}")));
     let file = || arg("file").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
     let path = |name: &'static str, long: &'static str| {
         arg(name).long(long).value_name("PATH").value_parser(clap::value_parser!(PathBuf)).global(true)
     };
-    dressed(clap::Command::new("pbx").about(said("cli.pbx")), "commands")
+    let version = Arg::new("version").short('V').long("version").action(ArgAction::Version).help(said("cli.help.version"));
+    let grammar = clap::Command::new("pbx")
+        .about(said("cli.pbx"))
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
-        .arg(Arg::new("version").short('V').long("version").action(ArgAction::Version).help(heading("version")))
+        .arg(version)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .arg(path("config", "config"))
@@ -154,7 +140,27 @@ fn grammar(lang: Lang) -> clap::Command {
         .subcommand(sub("token", "cli.token").subcommand_required(true).subcommand(
             sub("create", "cli.token.create").arg(arg("role").long("role").required(true).value_parser(["admin", "read"])),
         ))
-        .subcommand(sub("version", "cli.version"))
+        .subcommand(sub("version", "cli.version"));
+    dressed(grammar, lang)
+}
+
+/// Puts our words in the place of clap's English ones, in this command and those below it.
+fn dressed(command: clap::Command, lang: Lang) -> clap::Command {
+    let heading = |key: &str| text(lang, &format!("cli.help.{key}"), &[]);
+    let mut template = format!("{{about-with-newline}}\n{}: {{usage}}\n\n", heading("usage"));
+    if command.has_subcommands() {
+        template.push_str(&format!("{}:\n{{subcommands}}\n\n", heading("commands")));
+    }
+    if command.get_positionals().next().is_some() {
+        template.push_str(&format!("{}:\n{{positionals}}\n\n", heading("arguments")));
+    }
+    template.push_str(&format!("{}:\n{{options}}\n", heading("options")));
+    command
+        .disable_help_subcommand(true)
+        .disable_help_flag(true)
+        .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).help(heading("help")))
+        .help_template(template)
+        .mut_subcommands(|below| dressed(below, lang))
 }
 
 fn command(matches: &ArgMatches) -> Command {
@@ -209,13 +215,13 @@ mod tests {
             ("pbx dance", "dance"),
             ("pbx extensions", "import"),
         ] {
-            let (text, help) = said(line);
-            assert!(!help && text.contains(words), "{line}: {text}");
+            let Said::Wrong(text) = said(line) else { panic!("{line} is wrong") };
+            assert!(text.contains(words), "{line}: {text}");
             assert!(!text.contains("error") && !text.contains("Usage:"), "{line}: {text}");
         }
         for line in ["pbx --help", "pbx check --help", "pbx extensions --help", "pbx explain -h"] {
-            let (text, help) = said(line);
-            assert!(help && text.contains("Utilisation"), "{text}");
+            let Said::Help(text) = said(line) else { panic!("{line} asks for help") };
+            assert!(text.contains("Utilisation"), "{text}");
             assert!(!text.contains("Usage") && !text.contains("Print"), "{text}");
         }
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Lang, text};
 use crate::config::{Config, ConfigError, Fault};
 
-pub use arguments::{Command, Parsed, parse};
+pub use arguments::{Command, Parsed, Said, parse};
 pub use carry_out::{carry_out, check_alone, sentences};
 pub use control::{CONTROL_SOCKET, ask, reach, serve_control};
 pub use lock::{Lock, LockError};
