@@ -591,7 +591,9 @@ impl Phone {
                 }
                 self.say(key, Writing::reply(&text, 200, "b").body(""));
             }
-            ("INFO" | "OPTIONS", Some(_)) => self.say(key, Writing::reply(&text, 200, "i").body("")),
+            ("INFO" | "OPTIONS", Some(place)) if self.calls[place].state == State::Up => {
+                self.say(key, Writing::reply(&text, 200, "i").body(""))
+            }
             // The same once more, while it is thought about.
             ("INVITE", Some(place)) if self.calls[place].invite.branch() == text.branch() => {}
             ("INVITE", Some(_)) => self.say(key, Writing::reply(&text, 488, "i").body("")),
