@@ -239,10 +239,7 @@ impl Basket {
 }
 
 fn place_of(change: &BindingChange) -> (ExtensionNumber, String) {
-    match change {
-        BindingChange::Put(binding) => (binding.aor.clone(), binding.contact.clone()),
-        BindingChange::Remove { aor, contact } => (aor.clone(), contact.clone()),
-    }
+    (change.aor().clone(), change.contact().to_owned())
 }
 
 async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>, health: StoreHealth) {

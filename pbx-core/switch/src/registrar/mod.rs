@@ -48,6 +48,24 @@ pub enum BindingChange {
     },
 }
 
+impl BindingChange {
+    /// Whose binding.
+    pub fn aor(&self) -> &ExtensionNumber {
+        match self {
+            BindingChange::Put(binding) => &binding.aor,
+            BindingChange::Remove { aor, .. } => aor,
+        }
+    }
+
+    /// Which of them.
+    pub fn contact(&self) -> &str {
+        match self {
+            BindingChange::Put(binding) => &binding.contact,
+            BindingChange::Remove { contact, .. } => contact,
+        }
+    }
+}
+
 /// How long a binding may last, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
@@ -65,8 +83,8 @@ impl Default for Expiry {
     }
 }
 
-/// Changes of one extension that could not be put on disk; beyond that one is forgotten, which at worst leaves a phone on disk until its
-/// time is over.
+/// Contacts of one extension whose state could not be put on disk; beyond that one is forgotten, which at worst leaves a phone on disk
+/// until its time is over.
 const MAX_OWED: usize = 4 * MAX_CONTACTS;
 
 /// Phones of one extension.
@@ -99,8 +117,9 @@ pub struct Registered {
 pub struct Registrar {
     bindings: BTreeMap<ExtensionNumber, Vec<Binding>>,
     lapses: BTreeSet<(Wall, ExtensionNumber, String)>,
-    /// What should be on disk and could not be put there, by contact: it goes along with the next REGISTER.
-    owed: BTreeMap<ExtensionNumber, BTreeMap<String, BindingChange>>,
+    /// Contacts of which the disk may not know how they are: it is told along with the next REGISTER. Not what it was to be told, which
+    /// by then may not be so any more.
+    owed: BTreeMap<ExtensionNumber, BTreeSet<String>>,
     expiry: Expiry,
 }
 
@@ -127,6 +146,11 @@ impl Registrar {
     /// Each extension that has phones.
     pub fn each(&self) -> impl Iterator<Item = (&ExtensionNumber, &[Binding])> {
         self.bindings.iter().map(|(aor, bindings)| (aor, bindings.as_slice()))
+    }
+
+    /// Each extension that has phones, or of which the disk may think so.
+    pub fn known(&self) -> BTreeSet<&ExtensionNumber> {
+        self.bindings.keys().chain(self.owed.keys()).collect()
     }
 
     /// Seconds in a Min-Expires.
@@ -224,23 +248,23 @@ impl Registrar {
     /// only when they are there.
     pub fn not_stored(&mut self, aor: &ExtensionNumber, changes: Vec<BindingChange>) {
         let owed = self.owed.entry(aor.clone()).or_default();
-        for change in changes {
-            let contact = match &change {
-                BindingChange::Put(binding) => binding.contact.clone(),
-                BindingChange::Remove { contact, .. } => contact.clone(),
-            };
-            owed.insert(contact, change);
-        }
+        owed.extend(changes.iter().map(|change| change.contact().to_owned()));
         while owed.len() > MAX_OWED {
             owed.pop_first();
         }
     }
 
     fn with_owed(&mut self, aor: &ExtensionNumber, done: Registered) -> Registered {
-        match self.owed.remove(aor) {
-            None => done,
-            Some(owed) => Registered { changes: owed.into_values().chain(done.changes).collect(), essential: true },
-        }
+        let Some(owed) = self.owed.remove(aor) else { return done };
+        let bindings = self.bindings(aor.as_str());
+        let as_it_is = |contact: String| match bindings.iter().find(|binding| binding.contact == contact) {
+            Some(binding) => BindingChange::Put(binding.clone()),
+            None => BindingChange::Remove { aor: aor.clone(), contact },
+        };
+        let told = |contact: &String| done.changes.iter().any(|change| change.contact() == contact);
+        let mut changes: Vec<BindingChange> = owed.into_iter().filter(|contact| !told(contact)).map(as_it_is).collect();
+        changes.extend(done.changes);
+        Registered { changes, essential: true }
     }
 
     /// Takes out what has lapsed.
@@ -279,11 +303,13 @@ impl Registrar {
         lost.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
     }
 
-    /// An extension that is gone or switched off has no phones.
+    /// An extension that is gone or switched off has no phones, here or on disk.
     pub fn forget(&mut self, aor: &ExtensionNumber) -> Vec<BindingChange> {
         let before = self.bindings(aor.as_str()).to_vec();
         self.replace(aor, &before, Vec::new());
-        before.into_iter().map(|binding| BindingChange::Remove { aor: binding.aor, contact: binding.contact }).collect()
+        let mut contacts = self.owed.remove(aor).unwrap_or_default();
+        contacts.extend(before.into_iter().map(|binding| binding.contact));
+        contacts.into_iter().map(|contact| BindingChange::Remove { aor: aor.clone(), contact }).collect()
     }
 
     fn remove_all(&mut self, aor: &ExtensionNumber, call_id: &str, cseq: u32) -> Result<Registered, RegisterRefusal> {
@@ -301,6 +327,12 @@ impl Registrar {
             return None;
         }
         self.replace(aor, &before, after);
+        if let Some(owed) = self.owed.get_mut(aor) {
+            owed.remove(contact);
+            if owed.is_empty() {
+                self.owed.remove(aor);
+            }
+        }
         Some(BindingChange::Remove { aor: aor.clone(), contact: contact.to_owned() })
     }
 
@@ -425,6 +457,60 @@ mod tests {
         let many: Vec<String> = (0..11).map(|port| format!("<sip:201@192.0.2.1:{}>", 6000 + port)).collect();
         assert_eq!(register(&mut registrar, 1, &format!("Contact: {}", many.join(","))), Err(RegisterRefusal::TooMany));
         assert!(contacts(&registrar).is_empty(), "all or nothing");
+    }
+
+    #[test]
+    fn what_the_disk_is_told_later_is_how_things_are_by_then() {
+        let mut registrar = Registrar::default();
+        let first = "Contact: <sip:201@192.0.2.1:5062>;expires=60, <sip:201@192.0.2.2>;expires=60";
+        let refused = register(&mut registrar, 1, first).unwrap();
+        registrar.not_stored(&aor(), refused.changes);
+        // One has moved on meanwhile, the other is gone; that neither was written is known once more.
+        let refused = register(&mut registrar, 2, "Contact: <sip:201@192.0.2.1:5062>;expires=600").unwrap();
+        assert!(refused.essential);
+        registrar.not_stored(&aor(), refused.changes);
+        let refused = register(&mut registrar, 3, "Contact: <sip:201@192.0.2.2>;expires=0").unwrap();
+        registrar.not_stored(&aor(), refused.changes);
+        let told = register(&mut registrar, 4, "Contact: <sip:201@192.0.2.3>;expires=60").unwrap();
+        let moved = registrar.bindings("201").iter().find(|binding| binding.contact == "sip:201@192.0.2.1:5062").unwrap();
+        assert_eq!(moved.expires, NOW + Duration::from_secs(600));
+        let gone = BindingChange::Remove { aor: aor(), contact: "sip:201@192.0.2.2".to_owned() };
+        assert_eq!(told.changes[..2], [BindingChange::Put(moved.clone()), gone]);
+        assert_eq!((told.changes.len(), told.essential), (3, true));
+    }
+
+    #[test]
+    fn a_phone_that_is_gone_is_not_brought_back_onto_the_disk() {
+        let left: [fn(&mut Registrar) -> Vec<BindingChange>; 3] = [
+            |registrar| registrar.lapse(NOW + Duration::from_secs(60)),
+            |registrar| registrar.flow_closed(&Flow { transport: Transport::Tcp, connection: ConnectionId(1), ..flow(5062) }),
+            |registrar| registrar.forget(&aor()),
+        ];
+        for leave in left {
+            let mut registrar = Registrar::default();
+            let text =
+                "REGISTER sip:house SIP/2.0\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\nContact: <sip:201@192.0.2.7>;expires=60\r\n\r\n";
+            let request = Message::parse(text.as_bytes().to_vec().into()).unwrap();
+            let by = Flow { transport: Transport::Tcp, connection: ConnectionId(1), ..flow(5062) };
+            let refused = registrar.register(&aor(), &request, by, NOW).unwrap();
+            registrar.not_stored(&aor(), refused.changes);
+            let gone = BindingChange::Remove { aor: aor(), contact: "sip:201@192.0.2.7".to_owned() };
+            assert_eq!(leave(&mut registrar), [gone]);
+            assert!(registrar.known().is_empty(), "nothing is kept of it");
+            let told = register(&mut registrar, 2, "Contact: <sip:201@192.0.2.3>;expires=60").unwrap();
+            assert_eq!(told.changes.iter().map(BindingChange::contact).collect::<Vec<_>>(), ["sip:201@192.0.2.3"]);
+        }
+    }
+
+    #[test]
+    fn of_an_extension_that_is_gone_the_disk_forgets_also_what_it_was_not_told() {
+        let mut registrar = Registrar::default();
+        register(&mut registrar, 1, "Contact: <sip:201@192.0.2.1>;expires=60").unwrap();
+        let refused = register(&mut registrar, 2, "Contact: *\r\nExpires: 0").unwrap();
+        registrar.not_stored(&aor(), refused.changes.clone());
+        assert_eq!(registrar.known(), BTreeSet::from([&aor()]));
+        assert_eq!(registrar.forget(&aor()), refused.changes);
+        assert!(registrar.known().is_empty());
     }
 
     #[test]

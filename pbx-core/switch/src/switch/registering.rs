@@ -80,12 +80,9 @@ impl Switch {
 
     pub(super) fn directory_changed(&mut self, directory: Arc<Directory>) {
         self.directory = directory;
-        let gone: Vec<ExtensionNumber> = self
-            .registrar
-            .each()
-            .map(|(aor, _)| aor.clone())
-            .filter(|aor| !self.directory.extension(aor.as_str()).is_some_and(|extension| extension.enabled))
-            .collect();
+        let may_have_phones =
+            |aor: &ExtensionNumber| self.directory.extension(aor.as_str()).is_some_and(|extension| extension.enabled);
+        let gone: Vec<ExtensionNumber> = self.registrar.known().into_iter().filter(|aor| !may_have_phones(aor)).cloned().collect();
         for aor in gone {
             let changes = self.registrar.forget(&aor);
             self.bindings_gone(changes);
@@ -96,13 +93,7 @@ impl Switch {
         if changes.is_empty() {
             return;
         }
-        let whose: std::collections::BTreeSet<ExtensionNumber> = changes
-            .iter()
-            .map(|change| match change {
-                BindingChange::Put(binding) => binding.aor.clone(),
-                BindingChange::Remove { aor, .. } => aor.clone(),
-            })
-            .collect();
+        let whose: std::collections::BTreeSet<ExtensionNumber> = changes.iter().map(|change| change.aor().clone()).collect();
         self.save(changes, false);
         whose.iter().for_each(|aor| self.publish_registration(aor));
     }
