@@ -40,7 +40,8 @@ const GATHER_RECORDS: Duration = Duration::from_millis(250);
 /// How long after a failure the store is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// How often, at the end of the house, before what could not be written is lost.
+/// How often the store is tried at the end of the house, before what could not be written is lost. What failed before the end does not
+/// count: then all could wait.
 const LAST_TRIES: usize = 5;
 
 /// How the store does.
@@ -142,6 +143,8 @@ struct Gathered {
     changes: BTreeMap<(ExtensionNumber, String), BindingChange>,
     /// Whom to tell.
     awaited: Vec<SaveKey>,
+    /// Batches that nobody waited for and that found no place, since something was written last.
+    unplaced: usize,
     closed: bool,
 }
 
@@ -193,6 +196,16 @@ impl Basket {
     fn put(&self, changes: Vec<BindingChange>, awaited: Option<SaveKey>) -> bool {
         let mut gathered = self.lock();
         if gathered.changes.len() >= WAITING || gathered.awaited.len() >= WAITING {
+            // Whoever waits is told; of the others this is the only word.
+            if awaited.is_none() {
+                if gathered.unplaced == 0 {
+                    tracing::error!(
+                        waiting = gathered.changes.len(),
+                        "bindings find no place to wait; the disk will not know of them"
+                    );
+                }
+                gathered.unplaced += 1;
+            }
             return false;
         }
         let was_empty = gathered.changes.is_empty();
@@ -217,6 +230,14 @@ impl Basket {
         }
     }
 
+    /// Something was written: there is place again.
+    fn written(&self) {
+        let lost = std::mem::take(&mut self.lock().unplaced);
+        if lost > 0 {
+            tracing::warn!(lost, "changes of bindings found no place to wait and were not written");
+        }
+    }
+
     /// Waits for something, and then for what comes soon after it; `again` if something is left from before.
     async fn gather(&self, again: bool) -> Gathered {
         if !again {
@@ -233,6 +254,7 @@ impl Basket {
         Gathered {
             changes: std::mem::take(&mut gathered.changes),
             awaited: std::mem::take(&mut gathered.awaited),
+            unplaced: gathered.unplaced,
             closed: gathered.closed,
         }
     }
@@ -243,21 +265,24 @@ fn place_of(change: &BindingChange) -> (ExtensionNumber, String) {
 }
 
 async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>, health: StoreHealth) {
-    let mut tries = 0;
+    let mut failed = false;
+    let mut last_tries = 0;
     loop {
-        let Gathered { changes, awaited, closed } = basket.gather(tries > 0).await;
+        let Gathered { changes, awaited, closed, .. } = basket.gather(failed).await;
         let changes: Vec<BindingChange> = changes.into_values().collect();
         let written = if changes.is_empty() { Ok(()) } else { health.watch(store::binding::commit(&db, &changes)).await };
         let stored = written.is_ok();
         match written {
             Ok(()) if changes.is_empty() => {}
             Ok(()) => {
-                tries = 0;
+                failed = false;
+                basket.written();
             }
             // What was not written stays, for the next time; whoever waits is told that it is not on disk.
             Err(_) => {
-                tries += 1;
-                if closed && tries > LAST_TRIES {
+                failed = true;
+                last_tries += usize::from(closed);
+                if last_tries >= LAST_TRIES {
                     tracing::error!(lost = changes.len(), "bindings could not be written before the end");
                 } else {
                     basket.put_back(changes);
@@ -287,8 +312,8 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
             if health.watch(store::call_record::insert(&db, &group)).await.is_ok() {
                 break true;
             }
-            tries += 1;
-            if queue.is_closed() && tries > last_tries {
+            tries += usize::from(queue.is_closed());
+            if tries >= last_tries && queue.is_closed() {
                 break false;
             }
             sleep(AGAIN).await;
@@ -350,6 +375,38 @@ mod tests {
         assert!(health.is_failing());
         drop(keeper);
         ended.await;
+    }
+
+    #[tokio::test]
+    async fn an_outage_before_the_end_takes_nothing_from_the_last_tries() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&DatabaseUrl::Sqlite, folder.path()).await.unwrap();
+        db.close().await;
+        let (tell, mut events) = mpsc::channel(16);
+        let health = StoreHealth::default();
+        let (keeper, ended) = Keeper::start(db, tell, health.clone());
+        for key in 1..=LAST_TRIES as u64 + 2 {
+            assert!(keeper.save(SaveKey(key), vec![BindingChange::Put(binding("201", "sip:201@192.0.2.1"))], true));
+            assert_eq!(saved(&mut events).await, (SaveKey(key), false));
+        }
+        drop(keeper);
+        let closed = std::time::Instant::now();
+        ended.await;
+        let tried_for = closed.elapsed();
+        assert!(tried_for >= AGAIN * (LAST_TRIES as u32 - 1), "given up after {tried_for:?}");
+    }
+
+    #[test]
+    fn what_finds_no_place_is_counted_until_something_is_written() {
+        let basket = Basket::default();
+        let change = |place: usize| vec![BindingChange::Put(binding("201", &format!("sip:{place}@192.0.2.1")))];
+        assert!((0..WAITING).all(|place| basket.put(change(place), None)));
+        assert!(!basket.put(change(WAITING), Some(SaveKey(1))), "who waits is told");
+        assert_eq!(basket.lock().unplaced, 0);
+        assert!((0..3).all(|place| !basket.put(change(WAITING + place), None)));
+        assert_eq!(basket.lock().unplaced, 3);
+        basket.written();
+        assert_eq!(basket.lock().unplaced, 0);
     }
 
     #[tokio::test]
