@@ -3,15 +3,15 @@
 
 use pbx_media_words::Reported;
 
+use crate::numbers::Numbers;
 use crate::rtcp::{self, Block, CNAME, Compound, LONGEST, Packet, Sent};
 use crate::rtp::{Header, Reception};
 
 /// The stream that we send on a leg: the partner's packets under the partner's SSRC and numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sending {
-    ssrc: Option<u32>,
-    base: u32,
-    highest: u32,
+    /// Under which SSRC, and which numbers.
+    stream: Option<(u32, Numbers)>,
     packets: u32,
     octets: u32,
     timestamp: u32,
@@ -20,27 +20,24 @@ pub struct Sending {
 }
 
 impl Sending {
-    /// Counts a packet that has been sent, of a payload with this clock. True if it begins another stream.
+    /// Counts a packet that has been sent, of a payload with this clock. True if the peer counts anew from here on: it begins another
+    /// stream, or the same one with other numbers.
     pub fn count(&mut self, header: &Header, clock_hz: u32, payload_octets: usize, now_us: u64) -> bool {
-        let another = self.ssrc != Some(header.ssrc);
-        if another {
-            let sequence = u32::from(header.sequence);
-            *self = Sending { ssrc: Some(header.ssrc), base: sequence, highest: sequence, ..Sending::default() };
-        }
-        let ahead = header.sequence.wrapping_sub(self.highest as u16);
-        if ahead < 0x8000 {
-            self.highest = self.highest.wrapping_add(u32::from(ahead));
-        }
+        let anew = match &mut self.stream {
+            Some((ssrc, numbers)) if *ssrc == header.ssrc => numbers.count(header.sequence).is_some(),
+            _ => {
+                *self = Sending { stream: Some((header.ssrc, Numbers::new(header.sequence))), ..Sending::default() };
+                true
+            }
+        };
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(u32::try_from(payload_octets).unwrap_or(0));
         (self.timestamp, self.clock_hz, self.at_us) = (header.timestamp, clock_hz, now_us);
-        another
+        anew
     }
 
-    /// Numbers that we never sent, because they were lost on their way to us or not to be heard: the peer misses them through no fault
-    /// of its leg.
-    fn left_out(&self) -> u64 {
-        (u64::from(self.highest.wrapping_sub(self.base)) + 1).saturating_sub(u64::from(self.packets))
+    fn ssrc(&self) -> Option<u32> {
+        self.stream.map(|(ssrc, _)| ssrc)
     }
 }
 
@@ -109,16 +106,20 @@ impl Reports {
             if let Some(sent) = sent {
                 self.theirs = Some((ssrc, middle(sent.ntp), now_us));
             }
-            for block in blocks.filter(|block| Some(block.ssrc) == sending.ssrc) {
-                self.judge(&block, sending, sent_in_all, now_us);
+            let Some((sent_as, numbers)) = &sending.stream else { continue };
+            for block in blocks.filter(|block| block.ssrc == *sent_as) {
+                self.judge(&block, numbers, sending.clock_hz, (sent_in_all, now_us));
             }
         }
         true
     }
 
-    fn judge(&mut self, block: &Block, sending: &Sending, sent_in_all: u64, now_us: u64) {
-        let lost = u64::try_from(block.lost).unwrap_or(0).saturating_sub(sending.left_out()).min(u64::from(sending.packets));
-        let jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(sending.clock_hz.max(1));
+    fn judge(&mut self, block: &Block, numbers: &Numbers, clock_hz: u32, (sent_in_all, now_us): (u64, u64)) {
+        // Numbers that we never sent, because they were lost on their way to us or not to be heard: the peer misses them through no
+        // fault of its leg.
+        let left_out = numbers.missing();
+        let lost = u64::try_from(block.lost).unwrap_or(0).saturating_sub(left_out).min(numbers.counted());
+        let jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_hz.max(1));
         let before = self.reported.and_then(|reported| reported.round_trip_us);
         self.reported = Some(Reported {
             packets_sent: sent_in_all,
@@ -155,7 +156,7 @@ impl Reports {
     ) -> usize {
         self.next_us = next_us;
         let ntp = ntp(wall_us);
-        let sent = sending.ssrc.filter(|_| now_us.saturating_sub(sending.at_us) < SENDER_US).map(|_| {
+        let sent = sending.ssrc().filter(|_| now_us.saturating_sub(sending.at_us) < SENDER_US).map(|_| {
             let since = now_us.saturating_sub(sending.at_us) * u64::from(sending.clock_hz) / 1_000_000;
             Sent {
                 ntp,
@@ -175,7 +176,7 @@ impl Reports {
             }
             _ => block,
         });
-        rtcp::write(into, sending.ssrc.unwrap_or(self.own_ssrc), sent.as_ref(), block.as_ref(), &self.cname)
+        rtcp::write(into, sending.ssrc().unwrap_or(self.own_ssrc), sent.as_ref(), block.as_ref(), &self.cname)
     }
 }
 
@@ -277,6 +278,19 @@ mod tests {
         }
         let reported = ends.exchange(4_000_000, 1_000, 1_000).unwrap();
         assert_eq!((reported.packets_sent, reported.packets_lost), (100, 2));
+    }
+
+    #[test]
+    fn numbers_that_begin_anew_add_to_what_was_lost_before() {
+        let mut ends = Ends::new();
+        (0..50).for_each(|sequence| ends.send(sequence, sequence != 20));
+        assert_eq!(ends.exchange(2_000_000, 1_000, 1_000).unwrap().packets_lost, 1);
+        // Of these 20,010 never reached us, and two are lost on this leg.
+        let again = (20_000..20_050).filter(|sequence| *sequence != 20_010);
+        again.for_each(|sequence| ends.send(sequence, !(20_030..20_032).contains(&sequence)));
+        let reported = ends.exchange(402_000_000, 1_000, 1_000).unwrap();
+        assert_eq!((reported.packets_sent, reported.packets_lost), (99, 3));
+        assert_eq!(ends.sending.packets, 99, "a sender report counts on, for it is the same stream (RFC 3550 6.4.1)");
     }
 
     #[test]

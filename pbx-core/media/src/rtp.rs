@@ -1,5 +1,6 @@
 //! The RTP header as far as a relay reads it, RFC 3550 5.1, and what is counted from it (A.1, A.3, A.8).
 
+use crate::numbers::Numbers;
 use crate::rtcp::Block;
 
 /// The fixed header of a packet.
@@ -46,11 +47,9 @@ impl Header {
 /// What has come from one source.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reception {
-    ssrc: Option<u32>,
-    base: u32,
-    highest: u32,
-    received: u64,
-    /// Lost of sources before this one.
+    /// Who, and what came of it.
+    source: Option<(u32, Numbers)>,
+    /// Lost of sources before this one, and of this one before it counted anew.
     lost_before: u64,
     transit: Option<i64>,
     jitter: u64,
@@ -62,21 +61,17 @@ pub struct Reception {
 impl Reception {
     /// Counts a packet by its number.
     pub fn count(&mut self, header: &Header) {
-        if self.ssrc != Some(header.ssrc) {
-            let lost_before = self.lost();
-            *self = Reception {
-                ssrc: Some(header.ssrc),
-                base: u32::from(header.sequence),
-                highest: u32::from(header.sequence),
-                lost_before,
-                jitter: self.jitter,
-                ..Reception::default()
-            };
-        }
-        self.received += 1;
-        let ahead = header.sequence.wrapping_sub(self.highest as u16);
-        if ahead < 0x8000 {
-            self.highest = self.highest.wrapping_add(u32::from(ahead));
+        match &mut self.source {
+            Some((ssrc, numbers)) if *ssrc == header.ssrc => {
+                if let Some(before) = numbers.count(header.sequence) {
+                    self.lost_before += before.missing();
+                    (self.expected_before, self.received_before) = (0, 0);
+                }
+            }
+            _ => {
+                let source = Some((header.ssrc, Numbers::new(header.sequence)));
+                *self = Reception { source, lost_before: self.lost(), jitter: self.jitter, ..Reception::default() };
+            }
         }
     }
 
@@ -97,31 +92,27 @@ impl Reception {
 
     /// Expected by number and not received.
     pub fn lost(&self) -> u64 {
-        self.lost_before + self.expected().saturating_sub(self.received)
+        self.lost_before + self.source.map_or(0, |(_, numbers)| numbers.missing())
     }
 
     /// What a report says of the source now (RFC 3550 A.3), but for its sender reports; `None` if nothing came since the last one.
     pub fn block(&mut self) -> Option<Block> {
-        let ssrc = self.ssrc.filter(|_| self.received > self.received_before)?;
-        let expected = self.expected();
+        let (ssrc, numbers) = self.source.filter(|(_, numbers)| numbers.counted() > self.received_before)?;
+        let (expected, received) = (numbers.expected(), numbers.counted());
         let expected_since = expected.saturating_sub(self.expected_before);
-        let lost_since = expected_since.saturating_sub(self.received - self.received_before);
-        (self.expected_before, self.received_before) = (expected, self.received);
-        let lost = i64::try_from(expected).unwrap_or(i64::MAX).saturating_sub_unsigned(self.received).clamp(-0x80_0000, 0x7f_ffff);
+        let lost_since = expected_since.saturating_sub(received - self.received_before);
+        (self.expected_before, self.received_before) = (expected, received);
+        let lost = i64::try_from(expected).unwrap_or(i64::MAX).saturating_sub_unsigned(received).clamp(-0x80_0000, 0x7f_ffff);
         Some(Block {
             ssrc,
             fraction_lost: (lost_since * 256)
                 .checked_div(expected_since)
                 .map_or(0, |fraction| u8::try_from(fraction).unwrap_or(255)),
             lost: i32::try_from(lost).unwrap_or(0),
-            highest: self.highest,
+            highest: numbers.highest(),
             jitter: u32::try_from(self.jitter / 16).unwrap_or(u32::MAX),
             ..Block::default()
         })
-    }
-
-    fn expected(&self) -> u64 {
-        if self.ssrc.is_some() { u64::from(self.highest.wrapping_sub(self.base)) + 1 } else { 0 }
     }
 
     /// Microseconds.
@@ -158,6 +149,19 @@ mod tests {
         again.ssrc = 8;
         reception.count(&again);
         assert_eq!(reception.lost(), 2, "another source begins anew");
+    }
+
+    #[test]
+    fn a_source_that_counts_anew_has_lost_nothing_by_it_and_nothing_is_forgotten() {
+        let mut reception = Reception::default();
+        [100u16, 102, 103].iter().for_each(|sequence| reception.count(&packet(*sequence, 0)));
+        assert_eq!(reception.block().unwrap().lost, 1);
+        [20_000u16, 20_001, 20_004].iter().for_each(|sequence| reception.count(&packet(*sequence, 0)));
+        assert_eq!(reception.lost(), 3);
+        let block = reception.block().unwrap();
+        assert_eq!((block.lost, block.highest, block.fraction_lost), (2, 20_004, u8::try_from(2 * 256 / 5).unwrap()));
+        [19_000u16, 19_001, 19_003].iter().for_each(|sequence| reception.count(&packet(*sequence, 0)));
+        assert_eq!(reception.lost(), 4, "a step back hides none of what is lost after it");
     }
 
     #[test]
