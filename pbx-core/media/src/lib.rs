@@ -6,6 +6,7 @@
 
 mod leg;
 mod numbers;
+mod pace;
 mod plane;
 mod ports;
 mod relay;

@@ -17,6 +17,7 @@ use rustix::event::epoll;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::leg::{Channel, Line, Received};
+use crate::pace::Pace;
 use crate::plane::{PlaneConfig, PlaneError, Sink};
 use crate::ports::Ports;
 use crate::relay::Path;
@@ -33,7 +34,7 @@ const BATCH: usize = 256;
 /// A round in which every leg has its turn lasts a second and has so many parts: a full house does not speak all at once.
 const PARTS: usize = 4;
 
-/// How long a part lasts, and the longest wait.
+/// How long a part lasts.
 const PART_US: u64 = 1_000_000 / PARTS as u64;
 
 /// The plane's thread.
@@ -47,7 +48,7 @@ pub struct Worker {
     legs: Vec<Option<Leg>>,
     vacant: Vec<usize>,
     by_key: BTreeMap<LegKey, usize>,
-    next_part_us: u64,
+    parts: Pace,
     part: usize,
     random: StdRng,
     /// The wall clock when the other one was 0: what our reports call the time, and never jumps.
@@ -63,6 +64,8 @@ struct Leg {
     path: Path,
     reports: Reports,
     partner: Option<usize>,
+    /// When its figures are told.
+    figures_due: Pace,
     last_packet_us: u64,
     told_silent: bool,
 }
@@ -103,7 +106,7 @@ impl Worker {
             legs: Vec::new(),
             vacant: Vec::new(),
             by_key: BTreeMap::new(),
-            next_part_us: 0,
+            parts: Pace::new(now_us(), PART_US),
             part: 0,
             random: StdRng::try_from_rng(&mut SysRng).map_err(io::Error::other)?,
             wall_at_zero_us: clock_us(ClockId::Realtime).saturating_sub(now_us()),
@@ -115,13 +118,15 @@ impl Worker {
     pub fn run(mut self) {
         let mut ready = Vec::with_capacity(BATCH);
         let mut buffer = [0u8; 2048];
-        self.refill(now_us());
+        let mut now = now_us();
+        self.refill(now);
         while !self.stopped {
-            let wait = Timespec { tv_sec: 0, tv_nsec: PART_US as i64 * 1_000 };
+            let wait_us = self.parts.wait_us(now).min(PART_US) as i64;
+            let wait = Timespec { tv_sec: 0, tv_nsec: wait_us * 1_000 };
             if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), Some(&wait)).is_err() {
                 ready.clear();
             }
-            let now = now_us();
+            now = now_us();
             for event in ready.drain(..) {
                 let place = event.data.u64();
                 if place == BELL {
@@ -133,8 +138,7 @@ impl Worker {
                     self.hear_rtcp(place as usize >> 1, &mut buffer, now);
                 }
             }
-            if now >= self.next_part_us {
-                self.next_part_us = now + PART_US;
+            if self.parts.is_due(now) {
                 self.part = (self.part + 1) % PARTS;
                 self.round(now);
             }
@@ -234,6 +238,7 @@ impl Worker {
 
     fn open(&mut self, key: LegKey, pair: PortPair, now: u64) {
         let Some((rtp, rtcp)) = self.ports.take(pair) else { return };
+        let (rtp, rtcp) = (Line::new(rtp), Line::new(rtcp));
         let place = self.vacant.pop().unwrap_or_else(|| {
             self.legs.push(None);
             self.legs.len() - 1
@@ -242,7 +247,6 @@ impl Worker {
             let data = epoll::EventData::new_u64((place as u64) << 1 | u64::from(channel == Channel::Rtcp));
             epoll::add(&self.epoll, socket, data, epoll::EventFlags::IN)
         };
-        let (rtp, rtcp) = (Line::new(rtp), Line::new(rtcp));
         let watched = watch(rtp.socket(), Channel::Rtp).and_then(|()| watch(rtcp.socket(), Channel::Rtcp));
         if let Err(error) = watched {
             tracing::error!(%error, "a media socket cannot be watched");
@@ -251,9 +255,21 @@ impl Worker {
         // The first report comes after half the time (RFC 3550 6.2).
         let first = now + until_report_us(&mut self.random, self.config.report_every) / 2;
         let reports = Reports::new(self.random.next_u32(), self.random.random(), first);
-        let path = Path::default();
-        self.legs[place] =
-            Some(Leg { key, pair, rtp, rtcp, path, reports, partner: None, last_packet_us: now, told_silent: false });
+        // Spread, also where all legs of a house are opened at once.
+        let every_us = u64::try_from(self.config.figures_every.as_micros()).unwrap_or(u64::MAX / 2);
+        let figures_due = Pace::new(now.saturating_add(self.random.random_range(0..=every_us)), every_us);
+        self.legs[place] = Some(Leg {
+            key,
+            pair,
+            rtp,
+            rtcp,
+            path: Path::default(),
+            reports,
+            partner: None,
+            figures_due,
+            last_packet_us: now,
+            told_silent: false,
+        });
     }
 
     fn close(&mut self, key: LegKey, now: u64) {
@@ -297,15 +313,12 @@ impl Worker {
     fn round(&mut self, now: u64) {
         self.refill(now);
         let wall_us = now + self.wall_at_zero_us;
-        let every = self.config.figures_every.as_secs().max(1);
-        let second = now / 1_000_000;
         let silent_us = u64::try_from(self.config.silent_after.as_micros()).unwrap_or(u64::MAX);
         for leg in self.legs.iter_mut().skip(self.part).step_by(PARTS).flatten() {
             if leg.is_to_report(now) {
                 leg.report(now, wall_us, now + until_report_us(&mut self.random, self.config.report_every));
             }
-            // Spread over the seconds too.
-            if (second + leg.key.0).is_multiple_of(every) {
+            if leg.figures_due.is_due(now) {
                 (self.sink)(Event::Figures { leg: leg.key, figures: leg.figures() });
             }
             let silence = now.saturating_sub(leg.last_packet_us);
