@@ -70,7 +70,8 @@ pub struct Payload {
 /// What one leg is to do; each `Expect` replaces the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Take this pair (one that was reported free) for this leg.
+    /// Take this pair for this leg: one that was reported free, or that a leg had in the process before this one. If it cannot be had,
+    /// the answer is `Closed`.
     Open {
         /// Whose.
         leg: LegKey,
@@ -142,7 +143,7 @@ pub enum Event {
         /// So far.
         figures: Figures,
     },
-    /// The leg is closed; its last figures.
+    /// The leg is closed, or never was open; its last figures.
     Closed {
         /// Whose.
         leg: LegKey,

@@ -71,9 +71,14 @@ impl Ports {
         fresh
     }
 
-    /// Hands out a pair that was told to be free.
+    /// Hands out a pair that was told to be free, or that a call of the process before this one had: any of the range that is neither
+    /// used nor resting.
     pub fn take(&mut self, pair: PortPair) -> Option<(UdpSocket, UdpSocket)> {
-        let sockets = self.bound.remove(&pair.rtp)?;
+        let in_range = pair.rtp >= self.first && pair.rtp < self.last && pair.rtp.is_multiple_of(2);
+        if pair.address != self.address || !in_range || self.used.contains_key(&pair.rtp) {
+            return None;
+        }
+        let sockets = self.bound.remove(&pair.rtp).or_else(|| self.bind(pair.rtp))?;
         self.used.insert(pair.rtp, ());
         Some(sockets)
     }

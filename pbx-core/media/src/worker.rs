@@ -237,7 +237,10 @@ impl Worker {
     }
 
     fn open(&mut self, key: LegKey, pair: PortPair, now: u64) {
-        let Some((rtp, rtcp)) = self.ports.take(pair) else { return };
+        let Some((rtp, rtcp)) = self.ports.take(pair) else {
+            tracing::error!(port = pair.rtp, "a leg gets no sound: its ports cannot be had");
+            return self.never_opened(key);
+        };
         let (rtp, rtcp) = (Line::new(rtp), Line::new(rtcp));
         let place = self.vacant.pop().unwrap_or_else(|| {
             self.legs.push(None);
@@ -249,7 +252,10 @@ impl Worker {
         };
         let watched = watch(rtp.socket(), Channel::Rtp).and_then(|()| watch(rtcp.socket(), Channel::Rtcp));
         if let Err(error) = watched {
-            tracing::error!(%error, "a media socket cannot be watched");
+            tracing::error!(%error, "a leg gets no sound: its sockets cannot be watched");
+            self.vacant.push(place);
+            self.ports.release(pair, now);
+            return self.never_opened(key);
         }
         self.by_key.insert(key, place);
         // The first report comes after half the time (RFC 3550 6.2).
@@ -270,6 +276,11 @@ impl Worker {
             last_packet_us: now,
             told_silent: false,
         });
+    }
+
+    /// Nobody is to wait for what does not come.
+    fn never_opened(&mut self, key: LegKey) {
+        (self.sink)(Event::Closed { leg: key, figures: Figures::default() });
     }
 
     fn close(&mut self, key: LegKey, now: u64) {

@@ -165,6 +165,7 @@ impl Switch {
         let Some(ongoing) = self.calls.remove(&key) else { return };
         for leg in ongoing.call.legs() {
             self.index.legs.remove(&leg.key);
+            self.held.remove(&leg.key);
         }
         self.actions.push_back(Action::Record(Box::new(ongoing.call.record(now.wall))));
         self.publish(Change::CallEnded(key));

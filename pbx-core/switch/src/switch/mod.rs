@@ -236,6 +236,7 @@ impl Switch {
             ("INVITEs to us in the index", self.index.servers.len()),
             ("dialogs in the index", self.index.dialogs.len()),
             ("legs in the index", self.index.legs.len()),
+            ("ports of calls that were read back", self.held.len()),
             ("BYEs that wait for an ACK", self.goodbyes.len()),
             ("registrations that wait for the disk", self.waiting_for_disk.len()),
         ]

@@ -56,6 +56,22 @@ fn a_fault_while_everybody_is_told_goodbye() {
     house.is_given_back();
 }
 
+#[test]
+fn ports_of_a_call_that_was_read_back_are_held_no_longer_than_the_call() {
+    let mut house = House::new();
+    let call = house.ring();
+    house.answer();
+    let (written, mut now) = (house.switch.write(), house.now);
+    let mut reader = House::new().switch;
+    reader.read(written, now);
+    assert_eq!(reader.held.len(), 2);
+    // Media never says that they are closed.
+    reader.handle(Event::HangUp { call }, now);
+    now.tick = now.tick + Duration::from_secs(3);
+    reader.handle_deadline(now);
+    assert_eq!((reader.calls(), reader.held.len()), (0, 0));
+}
+
 struct House {
     switch: Switch,
     now: Now,
