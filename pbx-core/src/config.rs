@@ -19,6 +19,8 @@ pub struct Config {
     pub database: Database,
     /// Signalling.
     pub sip: Sip,
+    /// Who we are to those that come by TLS.
+    pub tls: Tls,
     /// Sound.
     pub rtp: Rtp,
     /// The administration.
@@ -75,6 +77,9 @@ pub struct Sip {
     pub udp: SocketAddr,
     /// Where connections are accepted.
     pub tcp: SocketAddr,
+    /// Where encrypted connections are accepted, if they are: `off`.
+    #[serde(deserialize_with = "door_of")]
+    pub tls: Option<SocketAddr>,
     /// SIP domain; empty for the machine's own address.
     #[serde(deserialize_with = "domain_of")]
     pub domain: String,
@@ -104,6 +109,16 @@ pub struct Sip {
     /// Silence of both sides after which a call is over, in seconds.
     #[serde(deserialize_with = "positive")]
     pub dead_s: u64,
+}
+
+/// Who we are to those that come by TLS.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// PEM, ours first; empty for one of our own making.
+    pub certificate: PathBuf,
+    /// PEM; empty together with the certificate.
+    pub key: PathBuf,
 }
 
 /// Sound.
@@ -139,6 +154,7 @@ impl Default for Config {
             data_dir: "data".into(),
             database: Database::default(),
             sip: Sip::default(),
+            tls: Tls::default(),
             rtp: Rtp::default(),
             http: Http::default(),
             stop: Stop::default(),
@@ -152,6 +168,7 @@ impl Default for Sip {
         Sip {
             udp: everywhere,
             tcp: everywhere,
+            tls: Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5061))),
             domain: String::new(),
             algorithms: vec![pbx_sip::auth::Algorithm::Md5, pbx_sip::auth::Algorithm::Sha256],
             md5_only: vec!["baresip".to_owned()],
@@ -268,7 +285,7 @@ impl Fault {
 const DATABASE_URL: &str = "database_url";
 
 /// What readers of single values say.
-const CODES: [&str; 4] = ["positive", "ports", "domain", "algorithms"];
+const CODES: [&str; 5] = ["positive", "ports", "domain", "algorithms", "address_or_off"];
 
 impl Config {
     /// Reads the file, if there is one, then the environment.
@@ -298,6 +315,11 @@ impl Config {
             let offset = text.find("expires_most_s").or_else(|| text.find("expires_least_s")).unwrap_or(0);
             return Err(wrong(offset, Fault::new("expires", format!("{expires_least_s} > {expires_most_s}"))));
         }
+        let Tls { certificate, key } = &config.tls;
+        if certificate.as_os_str().is_empty() != key.as_os_str().is_empty() {
+            let offset = text.find("[tls]").unwrap_or(0);
+            return Err(wrong(offset, Fault { code: "tls_pair", params: Vec::new() }));
+        }
         Ok(config)
     }
 
@@ -319,6 +341,10 @@ impl Config {
         }
         if let Some(text) = variable("PBX_SIP_TCP") {
             self.sip.tcp = parsed("PBX_SIP_TCP", "address", &text)?;
+        }
+        if let Some(text) = variable("PBX_SIP_TLS") {
+            let fault = || ConfigError::Variable { name: "PBX_SIP_TLS", fault: Fault::new("address_or_off", &text) };
+            self.sip.tls = door(&text).ok_or_else(fault)?;
         }
         if let Some(text) = variable("PBX_HTTP") {
             self.http.listen = parsed("PBX_HTTP", "address", &text)?;
@@ -349,6 +375,10 @@ fn database_url_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Databas
     String::deserialize(deserializer).ok().and_then(|text| text.parse().ok()).ok_or_else(|| D::Error::custom(DATABASE_URL))
 }
 
+fn door_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    door(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("address_or_off"))
+}
+
 fn domain_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Some(String::deserialize(deserializer)?).filter(|text| is_domain(text)).ok_or_else(|| D::Error::custom("domain"))
 }
@@ -361,6 +391,11 @@ fn algorithms_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<pbx_s
 
 fn positive<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + PartialEq>(deserializer: D) -> Result<T, D::Error> {
     Some(T::deserialize(deserializer)?).filter(|number| *number != T::default()).ok_or_else(|| D::Error::custom("positive"))
+}
+
+/// An address with its port, or `off` for a door that stays shut.
+fn door(text: &str) -> Option<Option<SocketAddr>> {
+    if text == "off" { Some(None) } else { text.parse().ok().map(Some) }
 }
 
 /// `10000-29999`, with room for at least one even port and the odd one after it.
@@ -386,7 +421,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 18, "a new key belongs into the example");
+        assert_eq!(keys, 21, "a new key belongs into the example");
     }
 
     #[test]
@@ -397,13 +432,14 @@ mod tests {
         };
         let (line, code, params) = wrong("[sip]\nudp = \"127.0.0.1:0\"\nuppd = true\n");
         assert_eq!((line, code, &params[0]), (3, "unknown", &("key", "uppd".to_owned())));
-        assert!(params[1].1.starts_with("udp, tcp, domain"), "{params:?}");
+        assert!(params[1].1.starts_with("udp, tcp, tls, domain"), "{params:?}");
         for (text, line, code, found) in [
             ("[rtp]\nports = \"9-1\"\n", 2, "ports", "\"9-1\""),
             ("[rtp]\n\naddress = \"here\"\n", 3, "ip", "\"here\""),
             ("[http]\nlisten = \"8080\"\n", 2, "address", "\"8080\""),
             ("[http]\nlisten = 8080\n", 2, "address", "8080"),
             ("[sip]\ndomain = \"a b\"\n", 2, "domain", "\"a b\""),
+            ("[sip]\ntls = \"5061\"\n", 2, "address_or_off", "\"5061\""),
             ("[sip]\ndomain = 7\n", 2, "text", "7"),
             ("[sip]\nring_s = 0\n", 2, "positive", "0"),
             ("[sip]\nring_s = -1\n", 2, "number", "-1"),
@@ -417,6 +453,7 @@ mod tests {
             assert_eq!(wrong(text), (line, code, wrong(text).2), "{text}");
             assert_eq!(wrong(text).2[0].1, found, "{text}");
         }
+        assert_eq!(wrong("[http]\n[tls]\nkey = \"key.pem\"\n"), (2, "tls_pair", Vec::new()));
         assert_eq!(wrong("[sip\n").1, "toml");
         assert_eq!(wrong("[sipp]\n").2[0].1, "sipp");
     }
@@ -444,9 +481,11 @@ mod tests {
         let only = |name: &'static str, value: &'static str| move |asked: &str| (asked == name).then(|| value.to_owned());
         assert_eq!(Config::load(None, only("PBX_RTP_PORTS", "2000-2100")).unwrap().rtp.ports, 2000..=2100);
         assert_eq!(Config::load(None, only("PBX_HTTP", "")).unwrap().http.listen, Http::default().listen);
+        assert_eq!(Config::load(None, only("PBX_SIP_TLS", "off")).unwrap().sip.tls, None);
         for (name, value, code) in [
             ("PBX_HTTP", "nowhere", "address"),
             ("PBX_SIP_UDP", "5060", "address"),
+            ("PBX_SIP_TLS", "no", "address_or_off"),
             ("PBX_RTP_ADDRESS", "0.0.0.0:1", "ip"),
             ("PBX_RTP_PORTS", "2001-2002", "ports"),
             ("PBX_DOMAIN", "a@b", "domain"),

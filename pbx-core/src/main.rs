@@ -13,6 +13,7 @@ use pbx_core::command::{self, Command, Lock, LockError, Parsed, Reply, Request, 
 use pbx_core::config::Config;
 use pbx_core::runtime::start::{self, StartError};
 use pbx_core::telemetry;
+use pbx_core::transport::certificate::CertificateError;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -178,6 +179,7 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
     let params = [
         ("sip_udp", listening.sip_udp.to_string()),
         ("sip_tcp", listening.sip_tcp.to_string()),
+        ("sip_tls", listening.sip_tls.map_or_else(|| text(lang, "cli.off", &[]), |address| address.to_string())),
         ("http", listening.http.to_string()),
     ];
     println!("{}", text(lang, "cli.ready", &params));
@@ -216,9 +218,20 @@ fn start_sentence(lang: Lang, error: &StartError) -> String {
             ];
             text(lang, "cli.error.port", &params)
         }
+        StartError::Certificate(error) => match error {
+            CertificateError::File(file, error) => file_sentence(lang, "cli.error.file", file, error),
+            CertificateError::NoCertificate(file) => path_sentence(lang, "cli.error.certificate.none", file),
+            CertificateError::NoKey(file) => path_sentence(lang, "cli.error.certificate.no_key", file),
+            CertificateError::NotItsKey(file) => path_sentence(lang, "cli.error.certificate.other_key", file),
+            CertificateError::Made(message) => text(lang, "cli.error.certificate.made", &[("message", message.clone())]),
+        },
         StartError::Store(error) => database_sentence(lang, error.code(), &error.to_string()),
         other => text(lang, "cli.error.store", &[("message", other.to_string())]),
     }
+}
+
+fn path_sentence(lang: Lang, key: &str, path: &Path) -> String {
+    text(lang, key, &[("file", path.display().to_string())])
 }
 
 fn store_sentence(lang: Lang, error: &pbx_core::api::Error) -> String {

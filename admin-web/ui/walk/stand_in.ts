@@ -33,6 +33,7 @@ export class StandIn {
     version: '0.1.0',
     sip_udp: '0.0.0.0:5060',
     sip_tcp: '0.0.0.0:5060',
+    sip_tls: '0.0.0.0:5061',
     registered: 0,
     calls: 0,
     store: { good: true, waiting: 0, lost: 0, code: '', error: '' },

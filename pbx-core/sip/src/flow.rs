@@ -12,6 +12,8 @@ pub enum Transport {
     Udp,
     /// A stream, framed by Content-Length.
     Tcp,
+    /// The same, encrypted.
+    Tls,
 }
 
 impl Transport {
@@ -19,15 +21,24 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Transport::Udp => false,
-            Transport::Tcp => true,
+            Transport::Tcp | Transport::Tls => true,
         }
     }
 
-    /// As it stands in Via: `UDP`, `TCP`.
+    /// Where it is spoken unless something else is said (RFC 3261 19.1.2).
+    pub fn usual_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+        }
+    }
+
+    /// As it stands in Via: `UDP`, `TCP`, `TLS`.
     pub fn as_str(self) -> &'static str {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::Transport;
-use crate::message::Uri;
+use crate::message::{Scheme, Uri};
 
 /// The next hop of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,24 +29,30 @@ pub enum Target {
 }
 
 impl Target {
-    /// Where a request to this URI goes; `None` for what no SIP element can be sent to: `tel:`, `sips:` while there is no TLS, a
-    /// transport we do not have.
+    /// Where a request to this URI goes; `None` for what no SIP element can be sent to: `tel:`, a transport we do not have, `sips:` over
+    /// one that hides nothing.
     pub fn of(uri: &Uri<'_>) -> Option<Target> {
-        if uri.scheme != crate::message::Scheme::Sip {
-            return None;
-        }
-        let transport = match uri.param("transport").flatten() {
+        let said = match uri.param("transport").flatten() {
             None => None,
             Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
             Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
+            // RFC 3261 26.2.2 wishes it gone; phones write it.
+            Some(name) if name.eq_ignore_ascii_case("tls") => Some(Transport::Tls),
             Some(_) => return None,
+        };
+        let transport = match (uri.scheme, said) {
+            (Scheme::Sip, said) => said,
+            // `sips:` over TCP is TLS (RFC 3261 26.2.2).
+            (Scheme::Sips, None | Some(Transport::Tcp | Transport::Tls)) => Some(Transport::Tls),
+            (Scheme::Sips, Some(Transport::Udp)) | (Scheme::Tel | Scheme::Other(_), _) => return None,
         };
         let host = uri.param("maddr").flatten().unwrap_or(uri.host_bare());
         match host.parse::<IpAddr>() {
-            Ok(address) => Some(Target::Address {
-                address: SocketAddr::new(address, uri.port.unwrap_or(5060)),
-                transport: transport.unwrap_or(Transport::Udp),
-            }),
+            Ok(address) => {
+                let transport = transport.unwrap_or(Transport::Udp);
+                let port = uri.port.unwrap_or(transport.usual_port());
+                Some(Target::Address { address: SocketAddr::new(address, port), transport })
+            }
             Err(_) if host.is_empty() => None,
             Err(_) => Some(Target::Name { host: host.to_ascii_lowercase(), port: uri.port, transport }),
         }
@@ -69,6 +75,11 @@ mod tests {
             Some(Target::Address { address: "[2001:db8::1]:5070".parse().unwrap(), transport: Transport::Tcp })
         );
         assert_eq!(of("sip:1@Example.org"), Some(Target::Name { host: "example.org".into(), port: None, transport: None }));
+        let tls = |address: &str| Some(Target::Address { address: address.parse().unwrap(), transport: Transport::Tls });
+        assert_eq!(of("sips:1@192.0.2.1"), tls("192.0.2.1:5061"));
+        assert_eq!(of("sips:1@192.0.2.1:5070;transport=tcp"), tls("192.0.2.1:5070"));
+        assert_eq!(of("sip:1@192.0.2.1;transport=tls"), tls("192.0.2.1:5061"));
+        assert_eq!(of("sips:1@192.0.2.1;transport=udp"), None);
         assert_eq!(of("tel:+33199001234"), None);
         assert_eq!(of("sip:1@192.0.2.1;transport=sctp"), None);
     }

@@ -21,7 +21,7 @@ pub struct Device {
     pub user_agent: Option<String>,
     /// Where it is.
     pub address: String,
-    /// `UDP` or `TCP`.
+    /// `UDP`, `TCP` or `TLS`.
     pub transport: String,
     /// RFC 3339.
     pub expires_at: String,

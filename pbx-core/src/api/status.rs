@@ -14,6 +14,8 @@ pub struct Status {
     pub sip_udp: String,
     /// Where phones register over TCP.
     pub sip_tcp: String,
+    /// Where phones register over TLS; empty if that is off.
+    pub sip_tls: String,
     /// Extensions with at least one phone.
     pub registered: usize,
     /// Calls in progress.
@@ -43,7 +45,15 @@ pub fn get(desk: &Desk) -> Status {
     match desk.live() {
         None => {
             let store = StoreStatus { good: true, waiting: 0, lost: 0, code: String::new(), error: String::new() };
-            Status { version, sip_udp: String::new(), sip_tcp: String::new(), registered: 0, calls: 0, store }
+            Status {
+                version,
+                sip_udp: String::new(),
+                sip_tcp: String::new(),
+                sip_tls: String::new(),
+                registered: 0,
+                calls: 0,
+                store,
+            }
         }
         Some(live) => {
             let (registered, calls) = live.board.read(|status| (status.registrations.len(), status.calls.len()));
@@ -59,6 +69,7 @@ pub fn get(desk: &Desk) -> Status {
                 version,
                 sip_udp: live.listening.sip_udp.to_string(),
                 sip_tcp: live.listening.sip_tcp.to_string(),
+                sip_tls: live.listening.sip_tls.map_or_else(String::new, |address| address.to_string()),
                 registered,
                 calls,
                 store,

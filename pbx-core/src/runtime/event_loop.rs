@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep};
 use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, now};
 use crate::transport::admission::Admission;
-use crate::transport::tcp::{Tcp, Told};
+use crate::transport::connections::{Connections, Told};
 use crate::transport::udp::Udp;
 
 /// Messages and events handled in one turn, of each door.
@@ -43,7 +43,9 @@ pub struct EventLoop {
     /// Datagrams.
     pub udp: Udp,
     /// Connections.
-    pub tcp: Tcp,
+    pub tcp: Connections,
+    /// Encrypted ones, if they are accepted.
+    pub tls: Option<Connections>,
     /// What connections tell.
     pub told: mpsc::Receiver<Told>,
     /// What everybody else tells.
@@ -196,9 +198,12 @@ impl EventLoop {
         let mut told_media = false;
         while let Some(action) = self.switch.poll_action() {
             match action {
-                Action::Send { flow, octets } => match flow.transport {
-                    Transport::Udp => self.udp.send(&flow, &octets),
-                    Transport::Tcp => self.tcp.send(&flow, octets),
+                Action::Send { flow, octets } => match (flow.transport, &self.tls) {
+                    (Transport::Udp, _) => self.udp.send(&flow, &octets),
+                    (Transport::Tcp, _) => self.tcp.send(&flow, octets),
+                    (Transport::Tls, Some(tls)) => tls.send(&flow, octets),
+                    // A phone that came before that door was shut.
+                    (Transport::Tls, None) => self.switch.handle(Event::FlowClosed { flow }, instant),
                 },
                 Action::Media(command) => {
                     self.plane.command(command);

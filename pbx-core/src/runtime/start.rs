@@ -24,8 +24,10 @@ use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, StoreHealth, SwitchHandle, now};
 use crate::store::{self, Db, StoreError};
 use crate::transport::admission::Admission;
-use crate::transport::tcp::{Tcp, TcpLimits};
+use crate::transport::certificate::{CertificateError, Identity, own_names};
+use crate::transport::connections::{Connections, Limits, Told};
 use crate::transport::udp::Udp;
+use crate::transport::{tcp, tls};
 
 /// Where everything listens; `listening.json` in the data directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Listening {
     pub sip_udp: SocketAddr,
     /// SIP over TCP.
     pub sip_tcp: SocketAddr,
+    /// SIP over TLS, unless it is off.
+    pub sip_tls: Option<SocketAddr>,
     /// The administration.
     pub http: SocketAddr,
 }
@@ -46,13 +50,16 @@ pub enum StartError {
     Port {
         /// Which.
         address: SocketAddr,
-        /// `SIP/UDP`, `SIP/TCP`, `HTTP`, `RTP`.
+        /// `SIP/UDP`, `SIP/TCP`, `SIP/TLS`, `HTTP`, `RTP`.
         what: &'static str,
         /// The variable that changes it.
         variable: &'static str,
         /// What the system says.
         error: std::io::Error,
     },
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -124,11 +131,13 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     // A full queue means that the switch is far behind; figures are told again, and so the plane never waits.
     let plane = Plane::start(plane_config, Box::new(move |event| tell_of_media(&media_events, event)))?;
     let domain_given = config.sip.domain.clone();
+    let identity = config.sip.tls.map(|address| identity(&config, address)).transpose()?;
     let expiry = Expiry {
         least_s: config.sip.expires_least_s,
         most_s: config.sip.expires_most_s,
         usual_s: config.sip.expires_most_s.min(3_600),
     };
+    let listening_file = config.data_dir.join("listening.json");
     let (ready_tell, ready) = oneshot::channel();
     let board_of_loop = board.clone();
     std::thread::Builder::new().name("switch".to_owned()).spawn(move || {
@@ -141,15 +150,8 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             }
         };
         runtime.block_on(async move {
-            let port = |address, what, variable| move |error| StartError::Port { address, what, variable, error };
-            let idle = Duration::from_secs(u64::from(config.sip.expires_most_s) + 200);
-            let limits = TcpLimits::new(config.sip.connections, idle);
-            let bound = Udp::bind(config.sip.udp).map_err(port(config.sip.udp, "SIP/UDP", "PBX_SIP_UDP")).and_then(|udp| {
-                let tcp = Tcp::listen(config.sip.tcp, limits, told);
-                Ok((udp, tcp.map_err(port(config.sip.tcp, "SIP/TCP", "PBX_SIP_TCP"))?))
-            });
-            let (udp, tcp) = match bound {
-                Ok(bound) => bound,
+            let (udp, tcp, tls) = match listen(&config, identity, told) {
+                Ok(doors) => doors,
                 Err(error) => {
                     let _ = ready_tell.send(Err(error));
                     return;
@@ -171,11 +173,12 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 timers: Timers::default(),
             };
             let switch = Switch::new(switch_config, directory, plan, bindings, Entropy::from_seed(seed).bytes(), now());
-            let _ = ready_tell.send(Ok((udp.local(), tcp.local())));
+            let _ = ready_tell.send(Ok((udp.local(), tcp.local(), tls.as_ref().map(Connections::local))));
             let event_loop = EventLoop {
                 switch,
                 udp,
                 tcp,
+                tls,
                 told: told_queue,
                 events: event_queue,
                 admission: Admission::new(config.sip.messages_per_second),
@@ -189,10 +192,36 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             event_loop.run().await;
         });
     })?;
-    let (sip_udp, sip_tcp) = ready.await.map_err(|_| StartError::System(std::io::Error::other("the switch did not start")))??;
-    let listening = Listening { sip_udp, sip_tcp, http };
-    let listening_file = config.data_dir.join("listening.json");
+    let (sip_udp, sip_tcp, sip_tls) =
+        ready.await.map_err(|_| StartError::System(std::io::Error::other("the switch did not start")))??;
+    let listening = Listening { sip_udp, sip_tcp, sip_tls, http };
     Ok(Running { switch: SwitchHandle { events }, board, health, listening, listening_file, db, drained, kept: Box::pin(kept) })
+}
+
+/// Opens the doors of SIP, on the thread that serves them.
+fn listen(
+    config: &Config,
+    identity: Option<Identity>,
+    told: mpsc::Sender<Told>,
+) -> Result<(Udp, Connections, Option<Connections>), StartError> {
+    let port = |address, what, variable| move |error| StartError::Port { address, what, variable, error };
+    let idle = Duration::from_secs(u64::from(config.sip.expires_most_s) + 200);
+    let limits = Limits::new(config.sip.connections, idle);
+    let udp = Udp::bind(config.sip.udp).map_err(port(config.sip.udp, "SIP/UDP", "PBX_SIP_UDP"))?;
+    let tcp = tcp::listen(config.sip.tcp, limits, told.clone()).map_err(port(config.sip.tcp, "SIP/TCP", "PBX_SIP_TCP"))?;
+    let secured =
+        config.sip.tls.zip(identity).map(|(address, identity)| {
+            tls::listen(address, identity, limits, told).map_err(port(address, "SIP/TLS", "PBX_SIP_TLS"))
+        });
+    Ok((udp, tcp, secured.transpose()?))
+}
+
+/// Who we are to those that come by TLS to this address.
+fn identity(config: &Config, address: SocketAddr) -> Result<Identity, CertificateError> {
+    if config.tls.certificate.as_os_str().is_empty() {
+        return Identity::own(&config.data_dir, &own_names(&config.sip.domain, own_address(address)));
+    }
+    Identity::open(&config.tls.certificate, &config.tls.key)
 }
 
 impl Running {
@@ -352,7 +381,7 @@ mod tests {
 
     async fn opening(folder: &std::path::Path, udp: SocketAddr) -> Opening {
         let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
-        (config.sip.udp, config.sip.tcp) = (udp, local());
+        (config.sip.udp, config.sip.tcp, config.sip.tls) = (udp, local(), Some(local()));
         config.rtp.address = local().ip();
         let number = ExtensionNumber::new("201").unwrap();
         let extension = Extension {

@@ -107,7 +107,7 @@ fn weight(octets: &Bytes) -> usize {
 }
 
 /// Who it is: an IPv4 address, or the network that one household of IPv6 has.
-fn source_of(ip: IpAddr) -> IpAddr {
+pub(super) fn source_of(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V6(ip) if !ip.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
         _ => ip,

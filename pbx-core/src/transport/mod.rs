@@ -1,5 +1,9 @@
 //! SIP on the wire: datagrams and connections in, octets out. Knows flows; knows no message beyond where it ends.
 
 pub mod admission;
+pub mod certificate;
+pub mod connections;
+mod stream;
 pub mod tcp;
+pub mod tls;
 pub mod udp;

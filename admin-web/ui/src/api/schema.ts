@@ -384,7 +384,7 @@ export interface components {
             contact: string;
             /** @description RFC 3339. */
             expires_at: string;
-            /** @description `UDP` or `TCP`. */
+            /** @description `UDP`, `TCP` or `TLS`. */
             transport: string;
             /** @description What it calls itself. */
             user_agent?: string | null;
@@ -648,6 +648,8 @@ export interface components {
             registered: number;
             /** @description Where phones register over TCP. */
             sip_tcp: string;
+            /** @description Where phones register over TLS; empty if that is off. */
+            sip_tls: string;
             /** @description Where phones register: address and port. */
             sip_udp: string;
             /** @description The database. */

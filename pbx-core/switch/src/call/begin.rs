@@ -6,7 +6,7 @@ use pbx_sip::message::{HeaderName, Message};
 use pbx_sip::sdp::{Description, SdpError};
 use pbx_sip::stack::ServerKey;
 
-use crate::call::{Call, CallKey, Leg, Outside};
+use crate::call::{Call, CallKey, Leg, Outside, is_sips};
 use crate::dialplan::{Caller, Trace};
 
 /// What is known when a call begins.
@@ -41,6 +41,7 @@ impl Call {
         let offer = if body.is_empty() { None } else { Some(Description::parse(&body).map_err(refused)?) };
         let party = caller.as_str().to_owned();
         let mut a = Leg::new(&party, flow, outside);
+        a.sips = is_sips(invite.request_uri());
         a.user_agent = invite.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect());
         outside.index.dialogs.insert(dialog.id.clone(), (key, a.key));
         outside.index.servers.insert(server, (key, a.key));

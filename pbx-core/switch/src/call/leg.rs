@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pbx_media_words::{Command, Direction, Figures, LegKey, Payload, PortPair, Remote};
 use pbx_sip::clock::{Tick, Wall};
 use pbx_sip::dialog::Dialog;
-use pbx_sip::flow::Flow;
+use pbx_sip::flow::{Flow, Transport};
 use pbx_sip::message::{Builder, HeaderName, Message};
 use pbx_sip::sdp::{self, Description, Format, Local};
 use pbx_sip::stack::{ClientKey, ServerKey};
@@ -36,6 +36,8 @@ pub struct Leg {
     pub user_agent: Option<String>,
     /// The way to it.
     pub flow: Flow,
+    /// Its dialog began with a request to a `sips:` URI, and so our Contact is one too (RFC 3261 8.1.1.8, 12.1.1).
+    pub sips: bool,
     /// How far.
     pub state: LegState,
     /// Once there is one.
@@ -82,6 +84,7 @@ impl Leg {
             party: party.to_owned(),
             user_agent: None,
             flow,
+            sips: false,
             state: LegState::Offered,
             dialog: None,
             server: None,
@@ -163,9 +166,11 @@ impl Leg {
 
     /// Our Contact on this leg.
     pub fn contact(&self) -> String {
-        match self.flow.transport.is_reliable() {
-            true => format!("<sip:{};transport=tcp>", self.flow.local),
-            false => format!("<sip:{}>", self.flow.local),
+        match (self.sips, self.flow.transport) {
+            (true, _) => format!("<sips:{}>", self.flow.local),
+            (false, Transport::Udp) => format!("<sip:{}>", self.flow.local),
+            (false, Transport::Tcp) => format!("<sip:{};transport=tcp>", self.flow.local),
+            (false, Transport::Tls) => format!("<sip:{};transport=tls>", self.flow.local),
         }
     }
 

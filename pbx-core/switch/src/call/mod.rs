@@ -12,6 +12,7 @@ mod resume;
 use pbx_media_words::LegKey;
 use pbx_sip::dialog::DialogId;
 use pbx_sip::entropy::Entropy;
+use pbx_sip::message::{Scheme, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey, Stack};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +27,11 @@ pub use refusal::Refusal;
 /// A call: the time it began and a number, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallKey(pub u64);
+
+/// Does a URI promise that nobody listens in on any hop?
+pub(crate) fn is_sips(uri: &str) -> bool {
+    Uri::parse(uri).is_ok_and(|uri| uri.scheme == Scheme::Sips)
+}
 
 /// A phone to ring.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use pbx_sip::sdp::{Description, Direction, Format, agreed};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Phone, Refusal};
+use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Phone, Refusal, is_sips};
 use crate::dialplan::{Step, Trace};
 
 /// What the feature that runs the call has to know.
@@ -71,6 +71,7 @@ impl Call {
     pub fn ring(&mut self, phone: &Phone, outside: &mut Outside<'_>) -> bool {
         let mut leg = Leg::new(&phone.party, phone.flow, outside);
         leg.user_agent.clone_from(&phone.user_agent);
+        leg.sips = is_sips(&phone.contact);
         // The caller's ports first: nobody is rung whose answer could not be taken.
         if !self.a.open(outside) || !leg.open(outside) {
             return false;

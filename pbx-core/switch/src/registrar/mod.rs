@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pbx_sip::clock::Wall;
-use pbx_sip::flow::{ConnectionId, Flow};
+use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::message::{Contacts, HeaderName, Message, Uri};
 use serde::{Deserialize, Serialize};
 
@@ -371,8 +371,12 @@ fn same_phone(binding: &Binding, contact: &str, instance: Option<&str>) -> bool 
     }
 }
 
-/// A phone that listens at its own Contact is found there by a new connection.
+/// A phone that listens at its own Contact is found there by a new connection; not by TLS, where it is the phone that comes, for it has
+/// no certificate to be known by.
 fn listening_at(binding: &Binding) -> Option<SocketAddr> {
+    if binding.flow.transport == Transport::Tls {
+        return None;
+    }
     let uri = Uri::parse(&binding.contact).ok()?;
     let address = SocketAddr::new(uri.host_bare().parse().ok()?, uri.port.unwrap_or(5060));
     (address.ip() == binding.flow.remote.ip()).then_some(address)
@@ -380,8 +384,6 @@ fn listening_at(binding: &Binding) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use pbx_sip::flow::Transport;
-
     use super::*;
 
     const NOW: Wall = Wall(1_000_000_000_000_000);

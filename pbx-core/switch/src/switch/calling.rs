@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use pbx_media_words::{LegKey, PortPair};
 use pbx_sip::clock::{Now, Tick};
-use pbx_sip::flow::Flow;
+use pbx_sip::flow::{Flow, Transport};
 use pbx_sip::message::{HeaderName, Message, Uri};
 use pbx_sip::stack::ServerKey;
 
 use crate::action::Action;
-use crate::call::{Beginning, Call, CallKey, Outcome, Outside, Phone, Refusal, Signal};
+use crate::call::{Beginning, Call, CallKey, Outcome, Outside, Phone, Refusal, Signal, is_sips};
 use crate::dialplan::{CallFacts, Caller, decide};
 use crate::feature::{Feature, Told, Word};
 use crate::registrar::Binding;
@@ -31,6 +31,10 @@ impl Switch {
             Ok(uri) => uri.user_decoded().map(|user| user.into_owned()).unwrap_or_default(),
             Err(_) => return self.refuse(key, message, 400, now),
         };
+        // What `sips:` promises is broken already.
+        if is_sips(message.request_uri()) && flow.transport != Transport::Tls {
+            return self.refuse(key, message, 416, now);
+        }
         let dialled: String = dialled.split(';').next().unwrap_or_default().chars().take(64).collect();
         let full = if self.draining {
             Some(Refusal::Stopping)
@@ -86,7 +90,9 @@ impl Switch {
                 }),
                 Word::Refuse(refusal) => self.with_call(key, now, |call, outside| call.refuse(refusal, outside)),
                 Word::Ring(number) => {
-                    let phones: Vec<Phone> = self.registrar.bindings(number.as_str()).iter().map(phone_of).collect();
+                    let sips = self.calls.get(&key).is_some_and(|ongoing| ongoing.call.a.sips);
+                    let kept = |binding: &&Binding| !sips || binding.flow.transport == Transport::Tls;
+                    let phones: Vec<Phone> = self.registrar.bindings(number.as_str()).iter().filter(kept).map(phone_of).collect();
                     let mut rung = 0;
                     for phone in &phones {
                         self.with_call(key, now, |call, outside| {
