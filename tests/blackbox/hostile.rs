@@ -18,6 +18,11 @@ fn torture_messages_over_tcp_are_treated_as_the_rfc_says() {
     torture(|house, _, _| Wire::tcp(house), &["clerr.dat", "ncl.dat", "mcl01.dat", "inv2543.dat"]);
 }
 
+#[test]
+fn torture_messages_over_tls_are_treated_as_the_rfc_says() {
+    torture(|house, _, _| Wire::tls(house), &["clerr.dat", "ncl.dat", "mcl01.dat", "inv2543.dat"]);
+}
+
 /// Sends each of the messages to one house, and judges what comes back; of `unanswered` nothing needs to.
 fn torture(wire: impl Fn(&House, usize, &[u8]) -> Wire, unanswered: &[&str]) {
     let folder = repository().join("../shared/corpora/rfc4475");

@@ -50,6 +50,7 @@ pub struct House {
     /// Where it listens, from `listening.json`.
     pub sip_udp: SocketAddr,
     pub sip_tcp: SocketAddr,
+    pub sip_tls: SocketAddr,
     pub http: SocketAddr,
 }
 
@@ -88,6 +89,7 @@ impl House {
             environment: environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             sip_udp: nowhere,
             sip_tcp: nowhere,
+            sip_tls: nowhere,
             http: nowhere,
         }
     }
@@ -137,6 +139,7 @@ impl House {
                 .unwrap_or_else(|| panic!("listening.json has no {key}: {listening}"))
         };
         (self.sip_udp, self.sip_tcp, self.http) = (address("sip_udp"), address("sip_tcp"), address("http"));
+        self.sip_tls = if listening["sip_tls"].is_null() { SocketAddr::from(([127, 0, 0, 1], 0)) } else { address("sip_tls") };
     }
 
     /// `pbx` with this house's environment.
@@ -150,6 +153,7 @@ impl House {
             .env("PBX_DATA_DIR", self.path("."))
             .env("PBX_SIP_UDP", "127.0.0.1:0")
             .env("PBX_SIP_TCP", "127.0.0.1:0")
+            .env("PBX_SIP_TLS", "127.0.0.1:0")
             .env("PBX_HTTP", "127.0.0.1:0")
             .env("PBX_RTP_ADDRESS", "127.0.0.1")
             .env("PBX_RTP_PORTS", rtp_ports())

@@ -14,4 +14,5 @@ mod hostile;
 mod kill;
 mod live_stream;
 mod register;
+mod tls;
 mod two_phones;

@@ -1,4 +1,4 @@
-//! Phones that share none of our code: SIPp, baresip, and bytes written by hand.
+//! Phones that share none of our code: SIPp, baresip, Linphone, and bytes written by hand; TLS is theirs, or socat's (OpenSSL).
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,11 +11,63 @@ use tempfile::TempDir;
 
 use crate::house::{House, PATIENCE, free_port, repository, secret, signal, wait_until};
 
-/// UDP or TCP, as SIPp names them.
+/// How a phone speaks.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Over {
     Udp,
     Tcp,
+    Tls,
+}
+
+impl Over {
+    /// As URIs name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Over::Udp => "udp",
+            Over::Tcp => "tcp",
+            Over::Tls => "tls",
+        }
+    }
+
+    /// Where a house hears it.
+    pub fn at(self, house: &House) -> SocketAddr {
+        match self {
+            Over::Udp => house.sip_udp,
+            Over::Tcp => house.sip_tcp,
+            Over::Tls => house.sip_tls,
+        }
+    }
+}
+
+/// A port to which one speaks TCP, and the switchboard hears TLS.
+pub struct Tunnel {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Tunnel {
+    pub fn start(house: &House) -> Tunnel {
+        let port = free_port();
+        let child = Command::new("socat")
+            .arg(format!("TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"))
+            .arg(format!("OPENSSL:{},cafile={}", house.sip_tls, house.path("tls/certificate.pem").display()))
+            .stdin(Stdio::null())
+            .stderr(fs::File::create(house.path("socat.log")).expect("a log"))
+            .spawn()
+            .expect("socat starts (Debian package socat)");
+        wait_until("socat listens", || {
+            let ports = fs::read_to_string("/proc/net/tcp").ok()?;
+            ports.contains(&format!("0100007F:{port:04X} 00000000:0000 0A")).then_some(())
+        });
+        Tunnel { child, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// A SIPp phone: an extension on one port.
@@ -29,6 +81,7 @@ pub struct Sipp<'a> {
 /// A SIPp scenario under way.
 pub struct Running {
     child: Child,
+    _tunnel: Option<Tunnel>,
     folder: TempDir,
     name: String,
 }
@@ -51,10 +104,8 @@ impl<'a> Sipp<'a> {
     /// Starts a scenario of tests/fixtures/sipp towards `service`.
     pub fn start(&self, scenario: &str, service: &str, more: &[&str]) -> Running {
         let folder = TempDir::new().expect("a folder for SIPp");
-        let server = match self.over {
-            Over::Udp => self.house.sip_udp,
-            Over::Tcp => self.house.sip_tcp,
-        };
+        let tunnel = (self.over == Over::Tls).then(|| Tunnel::start(self.house));
+        let server = tunnel.as_ref().map_or_else(|| self.over.at(self.house), |tunnel| tunnel.address);
         let child = Command::new("sipp")
             .current_dir(folder.path())
             .arg(server.to_string())
@@ -72,7 +123,7 @@ impl<'a> Sipp<'a> {
             .stderr(Stdio::null())
             .spawn()
             .expect("sipp starts (Debian package sip-tester)");
-        Running { child, folder, name: format!("{scenario} ({})", self.number) }
+        Running { child, _tunnel: tunnel, folder, name: format!("{scenario} ({})", self.number) }
     }
 }
 
@@ -116,10 +167,10 @@ pub struct Baresip {
 
 impl Baresip {
     /// Registers `number` with the house; `answers` says whether it picks up by itself.
-    pub fn start(house: &House, number: &str, plays: &Path, answers: bool, transport: &str) -> Baresip {
+    pub fn start(house: &House, number: &str, plays: &Path, answers: bool, over: Over) -> Baresip {
         let folder = TempDir::new().expect("a folder for baresip");
         let port = free_port();
-        let server = if transport == "tcp" { house.sip_tcp } else { house.sip_udp };
+        let (server, transport) = (over.at(house), over.name());
         let modules =
             ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules", "/usr/lib/aarch64-linux-gnu/baresip/modules"]
                 .into_iter()
@@ -127,7 +178,8 @@ impl Baresip {
                 .expect("baresip's modules (Debian package baresip-core)");
         let config = format!(
             "sip_listen 127.0.0.1:{port}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule account.so\nmodule_app menu.so\n\
-             audio_source aufile,{play}\naudio_player aufile,{folder}/unused.wav\naudio_alert aufile,{folder}/alert.wav\nsnd_path {folder}\naudio_srate 8000\naudio_channels 1\nrtp_ports {rtp}-{rtp_last}\nnet_interface 127.0.0.1\n",
+             audio_source aufile,{play}\naudio_player aufile,{folder}/unused.wav\naudio_alert aufile,{folder}/alert.wav\nsnd_path {folder}\naudio_srate 8000\naudio_channels 1\nrtp_ports {rtp}-{rtp_last}\nnet_interface 127.0.0.1\nsip_cafile {trusted}\nsip_verify_server yes\n",
+            trusted = house.path("tls/certificate.pem").display(),
             play = plays.display(),
             folder = folder.path().display(),
             rtp = 10_000 + u32::from(port % 200) * 40,
@@ -201,16 +253,18 @@ pub struct Linphone {
 }
 
 impl Linphone {
-    /// Registers `number` with the house.
-    pub fn start(house: &House, number: &str) -> Linphone {
+    /// Registers `number` with the house; over TLS only if its certificate can be trusted and names the address.
+    pub fn start(house: &House, number: &str, over: Over) -> Linphone {
         let folder = TempDir::new().expect("a folder for linphone");
         let port = free_port();
         let config = format!(
-            "[sip]\nsip_port={port}\ndefault_proxy=0\nregister_only_when_network_is_up=0\nregister_only_when_upnp_is_ok=0\nipv6_migration_done=1\nuse_ipv6=0\n\
+            "[sip]\nsip_port={port}\nsip_tls_port=-1\nroot_ca={2}\nverify_server_certs=1\nverify_server_cn=1\ndefault_proxy=0\nregister_only_when_network_is_up=0\nregister_only_when_upnp_is_ok=0\nipv6_migration_done=1\nuse_ipv6=0\n\
              [net]\nfirewall_policy=none\n[app]\nauto_download_linkto=\n[sound]\nplayback_dev_id=\n[video]\ncapture=0\ndisplay=0\n\
-             [auth_info_0]\nusername={number}\npasswd={}\nrealm=*\n[proxy_0]\nreg_proxy=<sip:{1}>\nreg_identity=sip:{number}@{1}\nreg_expires=600\nreg_sendregister=1\npublish=0\n",
+             [auth_info_0]\nusername={number}\npasswd={}\nrealm=*\n[proxy_0]\nreg_proxy=<sip:{1};transport={3}>\nreg_identity=sip:{number}@{1}\nreg_expires=600\nreg_sendregister=1\npublish=0\n",
             secret(number),
-            house.sip_udp,
+            over.at(house),
+            house.path("tls/certificate.pem").display(),
+            over.name(),
         );
         fs::create_dir_all(folder.path().join(".local/share/linphone")).expect("linphone's folder");
         let config_file = folder.path().join("linphonerc");
@@ -239,6 +293,7 @@ impl Drop for Linphone {
 pub enum Wire {
     Udp(UdpSocket, SocketAddr),
     Tcp(TcpStream),
+    Tls(TcpStream, #[expect(dead_code, reason = "speaks TLS for it, as long as it is held")] Tunnel),
 }
 
 impl Wire {
@@ -254,16 +309,25 @@ impl Wire {
     }
 
     pub fn tcp(house: &House) -> Wire {
-        let stream = TcpStream::connect(house.sip_tcp).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
-        Wire::Tcp(stream)
+        Wire::Tcp(stream_to(house.sip_tcp))
+    }
+
+    /// TLS is spoken on the way.
+    pub fn tls(house: &House) -> Wire {
+        let tunnel = Tunnel::start(house);
+        Wire::Tls(stream_to(tunnel.address), tunnel)
+    }
+
+    /// Bare octets to the port of TLS.
+    pub fn plain_at_tls(house: &House) -> Wire {
+        Wire::Tcp(stream_to(house.sip_tls))
     }
 
     /// Our own address.
     pub fn local(&self) -> SocketAddr {
         match self {
             Wire::Udp(socket, _) => socket.local_addr(),
-            Wire::Tcp(stream) => stream.local_addr(),
+            Wire::Tcp(stream) | Wire::Tls(stream, _) => stream.local_addr(),
         }
         .expect("an address")
     }
@@ -272,7 +336,7 @@ impl Wire {
         // A connection that the switchboard has closed is one of the things under test.
         let _ = match self {
             Wire::Udp(socket, to) => socket.send_to(bytes, *to).map(|_| ()),
-            Wire::Tcp(stream) => stream.write_all(bytes),
+            Wire::Tcp(stream) | Wire::Tls(stream, _) => stream.write_all(bytes),
         };
     }
 
@@ -281,7 +345,7 @@ impl Wire {
         let mut buffer = vec![0; 65_536];
         let length = match self {
             Wire::Udp(socket, _) => socket.recv(&mut buffer),
-            Wire::Tcp(stream) => stream.read(&mut buffer),
+            Wire::Tcp(stream) | Wire::Tls(stream, _) => stream.read(&mut buffer),
         }
         .unwrap_or(0);
         String::from_utf8_lossy(&buffer[..length]).into_owned()
@@ -315,4 +379,10 @@ impl Wire {
         }
         panic!("{what} never came; this did:\n{seen}");
     }
+}
+
+fn stream_to(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+    stream
 }

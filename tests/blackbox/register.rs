@@ -58,7 +58,7 @@ fn linphone_registers() {
     let house = House::start();
     house.extensions(&["203"]);
     let token = house.token("read");
-    let _phone = Linphone::start(&house, "203");
+    let _phone = Linphone::start(&house, "203", Over::Udp);
     wait_until("linphone has registered", || (house.registered(&token, "203") == 1).then_some(()));
 }
 
@@ -72,8 +72,8 @@ fn phones_register_whatever_algorithm_comes_first() {
         let token = house.token("read");
         let folder = TempDir::new().expect("a folder for a tone");
         Sipp::new(&house, "201").register(60);
-        let _baresip = Baresip::start(&house, "202", &sound::tone(folder.path(), 440.0, -10.0, 1), true, "udp");
-        let _linphone = Linphone::start(&house, "203");
+        let _baresip = Baresip::start(&house, "202", &sound::tone(folder.path(), 440.0, -10.0, 1), true, Over::Udp);
+        let _linphone = Linphone::start(&house, "203", Over::Udp);
         for number in ["201", "202", "203"] {
             wait_until(&format!("{number} has registered where {order} is offered"), || {
                 (house.registered(&token, number) == 1).then_some(())

@@ -3,32 +3,43 @@
 use tempfile::TempDir;
 
 use crate::house::{House, wait_until};
-use crate::phone::Baresip;
+use crate::phone::{Baresip, Over};
 use crate::sound;
 
 #[test]
 fn each_hears_the_tone_of_the_other() {
-    talk("udp");
+    talk(Over::Udp, Over::Udp);
 }
 
 #[test]
 fn phones_on_tcp_hear_each_other() {
-    talk("tcp");
+    talk(Over::Tcp, Over::Tcp);
 }
 
-fn talk(transport: &str) {
+#[test]
+fn phones_on_tls_hear_each_other() {
+    talk(Over::Tls, Over::Tls);
+}
+
+#[test]
+fn a_phone_on_udp_and_one_on_tls_hear_each_other() {
+    talk(Over::Udp, Over::Tls);
+}
+
+fn talk(calls: Over, answers: Over) {
     let house = House::start();
     house.extensions(&["201", "202"]);
     let token = house.token("read");
     let folder = TempDir::new().expect("a folder for tones");
     let (low, high) = (sound::tone(folder.path(), 440.0, -10.0, 60), sound::tone(folder.path(), 1000.0, -16.0, 60));
-    let mut callee = Baresip::start(&house, "202", &high, true, transport);
-    let mut caller = Baresip::start(&house, "201", &low, false, transport);
+    let mut callee = Baresip::start(&house, "202", &high, true, answers);
+    let mut caller = Baresip::start(&house, "201", &low, false, calls);
     wait_until("both phones are registered", || {
         (house.registered(&token, "201") == 1 && house.registered(&token, "202") == 1).then_some(())
     });
-    caller
-        .types(&format!("/dial sip:202@{};transport={transport}", if transport == "tcp" { house.sip_tcp } else { house.sip_udp }));
+    let devices = |number: &str| house.get(&token, &format!("/api/v1/extensions/{number}"))["devices"][0]["transport"].clone();
+    assert_eq!((devices("201"), devices("202")), (calls.name().to_uppercase().into(), answers.name().to_uppercase().into()));
+    caller.types(&format!("/dial sip:202@{};transport={}", calls.at(&house), calls.name()));
     let (at_callee, at_caller) = (callee.heard(5), caller.heard(5));
     // Each phone answers our reports with its own after a few seconds: the page shows how the call sounds while it goes on.
     wait_until("both phones have reported", || {
