@@ -14,7 +14,7 @@ TRACE ?=
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
-run: build ## build and serve: SIP on 5060, the administration on http://localhost:8080, data in ./data
+run: build ## build and serve: SIP on 5060 (TLS 5061), the administration on http://localhost:8080, data in ./data
 	exec $(PBX) --data-dir "$${PBX_DATA_DIR:-data}" serve
 
 demo: build ## the switchboard and two phones without heads that call each other through it
