@@ -37,19 +37,6 @@ fn a_phone_on_tls_calls_one_on_udp() {
 }
 
 #[test]
-fn a_call_that_promises_privacy_rings_only_where_the_promise_is_kept() {
-    let house = House::start();
-    let mut wire = Wire::udp(&house);
-    let local = wire.local();
-    let invite = format!(
-        "INVITE sips:202@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKsips;rport\r\nFrom: <sip:x@x>;tag=1\r\nTo: <sips:202@127.0.0.1>\r\nCall-ID: sips\r\nCSeq: 1 INVITE\r\nContact: <sip:x@{local}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-    );
-    wire.send(invite.as_bytes());
-    // Nothing is said about who may call before it is known who asks.
-    assert_eq!(wire.final_status(), Some(401));
-}
-
-#[test]
 fn strangers_at_the_door_cost_nobody_anything() {
     let house = House::start();
     house.extensions(&["201", "202"]);

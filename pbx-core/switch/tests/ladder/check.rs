@@ -5,7 +5,7 @@
 //! | step | meaning |
 //! |---|---|
 //! | `house: ports=4 ring=20s most_calls=2` | how the house is; first line |
-//! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `-`: not registered |
+//! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `s`: over TLS; `-`: not registered |
 //! | `201 -> INVITE 202 codecs=8 {Require: x}` | sends, answering a challenge by itself unless `bare`; in a dialog without a number |
 //! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
@@ -227,14 +227,18 @@ impl House {
         let registered = !name.ends_with('-');
         let name = name.trim_end_matches('-');
         let extension: String = name.chars().take_while(char::is_ascii_digit).collect();
-        let tcp = name[extension.len()..].contains('t');
+        let transport = match &name[extension.len()..] {
+            suffix if suffix.contains('s') => Transport::Tls,
+            suffix if suffix.contains('t') => Transport::Tcp,
+            _ => Transport::Udp,
+        };
         let place = u8::try_from(self.phones.len() + 1).unwrap();
-        self.connections += u64::from(tcp);
+        self.connections += u64::from(transport.is_reliable());
         let flow = Flow {
-            transport: if tcp { Transport::Tcp } else { Transport::Udp },
-            local: "192.0.2.254:5060".parse().unwrap(),
+            transport,
+            local: if transport == Transport::Tls { "192.0.2.254:5061" } else { "192.0.2.254:5060" }.parse().unwrap(),
             remote: std::net::SocketAddr::from(([192, 0, 2, place], 5060)),
-            connection: ConnectionId(if tcp { self.connections } else { 0 }),
+            connection: ConnectionId(if transport.is_reliable() { self.connections } else { 0 }),
         };
         self.phones.push(Phone::new(name, &extension, flow));
         if registered {

@@ -14,5 +14,6 @@ mod in_dialog;
 mod offer;
 mod reborn;
 mod register;
+mod secured;
 mod trouble;
 mod unfit;

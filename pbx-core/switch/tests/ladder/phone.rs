@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use pbx_sip::flow::Flow;
+use pbx_sip::flow::{Flow, Transport};
 
 use crate::wire::{Text, Writing, credentials, sdp, uri_of};
 use crate::words::Words;
@@ -71,8 +71,12 @@ impl Phone {
     }
 
     pub fn contact(&self) -> String {
-        let tcp = if self.flow.transport.is_reliable() { ";transport=tcp" } else { "" };
-        format!("<sip:{}@{}{tcp}>", self.extension, self.flow.remote)
+        let transport = match self.flow.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+        };
+        format!("<sip:{}@{}{transport}>", self.extension, self.flow.remote)
     }
 
     /// Something has come.
