@@ -321,7 +321,7 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
         if !written {
             // The next group need not wait as long in vain.
             last_tries = 0;
-            match store::call_record::set_aside(&db, &group).await {
+            match store::aside::set_aside(&db, &group).await {
                 Ok(()) => tracing::warn!(records = group.len(), "call records wait on disk for the next start"),
                 Err(error) => {
                     health.shared.lost.fetch_add(group.len(), Ordering::Relaxed);

@@ -2,6 +2,7 @@
 //! with one text of SQL for both engines. One writer; a transaction that writes says so when it begins.
 
 pub mod administrator;
+pub mod aside;
 pub mod binding;
 pub mod call_record;
 pub mod dialplan;
@@ -153,7 +154,7 @@ impl Db {
         writer.take().await?.migrate().await?;
         let readers = Lane::new(engine, Role::Reader, READERS, patience * 2);
         let db = Db { writer, readers, folder: data_dir.into() };
-        call_record::bring_back(&db).await?;
+        aside::bring_back(&db).await?;
         Ok(db)
     }
 
