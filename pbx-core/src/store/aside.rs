@@ -27,19 +27,32 @@ pub async fn set_aside(db: &Db, records: &[CallRecord]) -> Result<(), StoreError
 /// Brings back what was put aside. A line that cannot be read was being written when the power went; its file is kept beside.
 pub(in crate::store) async fn bring_back(db: &Db) -> Result<(), StoreError> {
     let path = db.folder.join(ASIDE);
-    let Ok(lines) = tokio::fs::read_to_string(&path).await else { return Ok(()) };
-    let read: Vec<Option<CallRecord>> = lines.lines().map(|line| serde_json::from_str(line).ok()).collect();
+    let said = |code, error: io::Error| StoreError::Unavailable { code, message: format!("{}: {error}", path.display()) };
+    let octets = match tokio::fs::read(&path).await {
+        Ok(octets) => octets,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(said("broken", error)),
+    };
+    let lines = octets.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
+    let read: Vec<Option<CallRecord>> = lines.map(|line| serde_json::from_slice(line).ok()).collect();
     let whole = read.iter().all(Option::is_some);
     let records: Vec<CallRecord> = read.into_iter().flatten().collect();
     call_record::insert(db, &records).await?;
-    let gone =
-        if whole { tokio::fs::remove_file(&path).await } else { tokio::fs::rename(&path, path.with_extension("part")).await };
-    gone.map_err(|error| StoreError::Unavailable { code: "read_only", message: error.to_string() })
+    let gone = if whole {
+        tokio::fs::remove_file(&path).await
+    } else {
+        let mut kept = (1u32..).map(|number| path.with_extension(format!("{number}.part")));
+        let kept = kept.find(|kept| !kept.exists()).unwrap_or_else(|| path.with_extension("part"));
+        tracing::warn!(kept = %kept.display(), "of the call records put aside, some could not be read");
+        tokio::fs::rename(&path, kept).await
+    };
+    gone.map_err(|error| said("read_only", error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::PATIENCE;
     use crate::store::call_record::tests::record;
     use crate::store::tests::Place;
 
@@ -55,13 +68,32 @@ mod tests {
             let db = house.open().await;
             assert_eq!(kept(&db).await, 3);
             assert!(!aside.exists());
-            // A line that the power cut short costs none of the others.
-            let lines = serde_json::to_string(&record(4, "201", "202")).unwrap() + "\n{\"key\":5,";
-            std::fs::write(&aside, lines).unwrap();
-            db.close().await;
-            let db = house.open().await;
-            assert_eq!(kept(&db).await, 4);
-            assert!(!aside.exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_that_the_power_cut_short_costs_none_of_the_others_and_no_other_file() {
+        for house in Place::both() {
+            let aside = house.folder().join(ASIDE);
+            // In the middle of a value, and of a letter.
+            for (key, torn) in [(1, &b"{\"key\":9,"[..]), (2, b"{\"caller_name\":\"Zo\xc3")] {
+                let line = serde_json::to_string(&record(key, "201", "202")).unwrap() + "\n";
+                let lines = [torn, b"\n", line.as_bytes(), torn].concat();
+                std::fs::write(&aside, &lines).unwrap();
+                let db = house.open().await;
+                assert_eq!(kept(&db).await as u64, key);
+                db.close().await;
+                assert!(!aside.exists());
+                assert_eq!(std::fs::read(aside.with_extension(format!("{key}.part"))).unwrap(), lines);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn records_that_cannot_be_read_are_not_taken_for_none() {
+        for house in Place::both() {
+            std::fs::create_dir(house.folder().join(ASIDE)).unwrap();
+            assert!(house.try_open(PATIENCE).await.is_err());
         }
     }
 

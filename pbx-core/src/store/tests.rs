@@ -39,7 +39,8 @@ impl Place {
         self.try_open(PATIENCE).await.unwrap()
     }
 
-    async fn try_open(&self, patience: Duration) -> Result<Db, StoreError> {
+    /// The same, where a statement waits for so long, and it may not open.
+    pub async fn try_open(&self, patience: Duration) -> Result<Db, StoreError> {
         Db::open_patiently(&self.url, self.folder(), patience).await
     }
 }
