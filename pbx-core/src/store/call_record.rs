@@ -3,7 +3,7 @@
 use pbx_sip::clock::Wall;
 use pbx_switch::call::CallRecord;
 
-use crate::store::{Db, Row, StoreError, query};
+use crate::store::{Db, Query, Row, StoreError, query};
 
 /// Keeps records; one that is there already stays as it is, so that a batch can be tried again.
 pub async fn insert(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
@@ -16,22 +16,61 @@ pub async fn insert(db: &Db, records: &[CallRecord]) -> Result<(), StoreError> {
         )
         .bind(i64::try_from(record.key.0).unwrap_or(i64::MAX))
         .bind(record.started.0)
-        .bind(beginning(&record.caller))
-        .bind(beginning(&record.dialled))
+        .bind(sought_by(&record.caller))
+        .bind(sought_by(&record.dialled))
         .bind(record.outcome.code())
         .bind(serde_json::to_string(record).unwrap_or_default())
         .bind(record.answered.map(|at| at.0))
-        .bind(beginning(&record.caller_name))
-        .bind(beginning(record.callee().map_or("", |leg| leg.party.as_str())));
+        .bind(sought_by(&record.caller_name))
+        .bind(sought_by(record.callee().map_or("", |leg| leg.party.as_str())));
         transaction.run(insert).await?;
     }
     transaction.commit().await
 }
 
-/// What a search looks at: PostgreSQL's index takes no more than 2,700 octets for all of it, and anybody may dial a long name. The
-/// record itself is whole.
-fn beginning(text: &str) -> String {
-    text.chars().take(120).collect()
+/// What a search looks at: without capitals, letter by letter, because SQLite knows those of ASCII alone and PostgreSQL those of the
+/// server's locale; by way of the capitals, which both small sigmas share. And the beginning of it: PostgreSQL's index takes no more
+/// than 2,700 octets for all of it, and anybody may dial a long name. The record itself is as it was, and whole.
+fn sought_by(text: &str) -> String {
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).take(120).collect()
+}
+
+/// Where, among the values of the house, it stands how far [`make_findable`] came: a key, or that it is done.
+const FINDABLE: &str = "call_records_findable_to";
+
+/// As the value of that.
+const ALL: &str = "all";
+
+/// Rows looked at in one transaction.
+const BATCH: i64 = 1_000;
+
+/// Once: what was written when a search looked at names and numbers as they were spelt is written as it looks at them now.
+pub(in crate::store) async fn make_findable(db: &Db) -> Result<(), StoreError> {
+    loop {
+        let known = db.one(query("SELECT value FROM house WHERE name = $1").bind(FINDABLE)).await?;
+        let known: String = known.map_or(Ok(String::new()), |row| row.get(0))?;
+        if known == ALL {
+            return Ok(());
+        }
+        let select = "SELECT call_key, caller, dialled, caller_name, callee FROM call_record WHERE call_key > $1 \
+                      ORDER BY call_key LIMIT $2";
+        let rows = db.all(query(select).bind(known.parse().unwrap_or(i64::MIN)).bind(BATCH)).await?;
+        let mut transaction = db.begin().await?;
+        let mut reached = ALL.to_owned();
+        for row in &rows {
+            let key: i64 = row.get(0)?;
+            let was: [String; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            let is = was.each_ref().map(|text| sought_by(text));
+            if is != was {
+                let update = "UPDATE call_record SET caller = $2, dialled = $3, caller_name = $4, callee = $5 WHERE call_key = $1";
+                transaction.run(is.into_iter().fold(query(update).bind(key), Query::bind)).await?;
+            }
+            reached = key.to_string();
+        }
+        let note = "INSERT INTO house (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        transaction.run(query(note).bind(FINDABLE).bind(reached)).await?;
+        transaction.commit().await?;
+    }
 }
 
 /// Which records; every part narrows it, the default is all.
@@ -76,7 +115,7 @@ pub async fn page(db: &Db, sought: &Sought, before: Option<Place>, limit: i64) -
                      AND ($4 = '' OR outcome = $4) \
                      AND ($5 = '' OR caller = $5 OR dialled = $5 OR callee = $5) \
                      AND ($6 = '' OR ($6 = 'yes') = (answered_at IS NOT NULL)) \
-                     AND ($7 = '%%' OR LOWER(caller) LIKE $7 OR LOWER(dialled) LIKE $7 OR LOWER(callee) LIKE $7 OR LOWER(caller_name) LIKE $7) \
+                     AND ($7 = '%%' OR caller LIKE $7 OR dialled LIKE $7 OR callee LIKE $7 OR caller_name LIKE $7) \
                    ORDER BY started_at DESC, call_key DESC LIMIT $8) \
                  ORDER BY started_at DESC, call_key DESC";
     let end = Place { started: sought.until.unwrap_or(Wall(i64::MAX)), key: i64::MIN };
@@ -87,9 +126,9 @@ pub async fn page(db: &Db, sought: &Sought, before: Option<Place>, limit: i64) -
         .bind(before.key)
         .bind(sought.from.map_or(i64::MIN, |from| from.0))
         .bind(&sought.outcome)
-        .bind(beginning(&sought.party))
+        .bind(sought_by(&sought.party))
         .bind(answered)
-        .bind(format!("%{}%", sought.part.replace(['%', '_', '\\'], "").to_lowercase()))
+        .bind(format!("%{}%", sought_by(&sought.part.replace(['%', '_', '\\'], ""))))
         .bind(limit);
     Ok(db.all(select).await?.iter().filter_map(read).collect())
 }
@@ -188,6 +227,46 @@ pub(crate) mod tests {
         let sought = Sought { answered: Some(true), party: "204".to_owned(), part: "accueil".to_owned(), ..Sought::default() };
         assert_eq!(keys(&db, &sought, None).await, [1]);
         assert_eq!(keys(&db, &Sought { party: "203".to_owned(), ..Sought::default() }, None).await, [] as [u64; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_found_whatever_its_capitals_and_whenever_it_was_written() {
+        const AS_SPELT: &str =
+            "UPDATE call_record SET caller = 'R\u{c9}GIE', caller_name = '\u{c9}lodie \u{39f}\u{394}\u{39f}\u{3a3}'";
+        for house in HousePlace::both() {
+            let db = house.open().await;
+            let many = u64::try_from(BATCH).unwrap() + 1;
+            let mut records: Vec<CallRecord> = (1..=many).map(|key| record(key, "R\u{c9}GIE", "202")).collect();
+            for record in &mut records {
+                record.caller_name = "\u{c9}lodie \u{39f}\u{394}\u{39f}\u{3a3}".to_owned();
+            }
+            insert(&db, &records).await.unwrap();
+            let found = async |db: &Db| {
+                for part in ["\u{c9}lodie", "\u{e9}LO", "ODIE", "\u{3bf}\u{3b4}\u{3bf}\u{3c2}", "\u{3b4}\u{3bf}\u{3c3}", "r\u{e9}g"]
+                {
+                    let sought = Sought { part: part.to_owned(), ..Sought::default() };
+                    assert_eq!(
+                        page(db, &sought, None, 10_000).await.unwrap(),
+                        records.iter().rev().cloned().collect::<Vec<_>>(),
+                        "{part}"
+                    );
+                }
+                assert_eq!(keys(db, &Sought { party: "R\u{e9}gie".to_owned(), ..Sought::default() }, None).await.len(), 10);
+                assert_eq!(keys(db, &Sought { part: "elodie".to_owned(), ..Sought::default() }, None).await, [] as [u64; 0]);
+            };
+            found(&db).await;
+            // As they stand there that were written before.
+            db.write(query(AS_SPELT)).await.unwrap();
+            db.write(query("DELETE FROM house WHERE name = $1").bind(FINDABLE)).await.unwrap();
+            db.close().await;
+            let db = house.open().await;
+            found(&db).await;
+            db.write(query(AS_SPELT)).await.unwrap();
+            db.close().await;
+            let db = house.open().await;
+            let sought = Sought { party: "r\u{e9}gie".to_owned(), ..Sought::default() };
+            assert_eq!(keys(&db, &sought, None).await, [] as [u64; 0], "once is enough");
+        }
     }
 
     async fn keys(db: &Db, sought: &Sought, before: Option<Place>) -> Vec<u64> {

@@ -154,6 +154,7 @@ impl Db {
         writer.take().await?.migrate().await?;
         let readers = Lane::new(engine, Role::Reader, READERS, patience * 2);
         let db = Db { writer, readers, folder: data_dir.into() };
+        call_record::make_findable(&db).await?;
         aside::bring_back(&db).await?;
         Ok(db)
     }
