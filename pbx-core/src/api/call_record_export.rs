@@ -126,7 +126,8 @@ impl<'a> Row<'a> {
     /// A caller chooses their own name: what a spreadsheet would take for a formula is made a text by an apostrophe before it. A plain
     /// telephone number is none, whatever it begins with.
     fn text(&mut self, field: &str) {
-        let number = field.strip_prefix('+').is_some_and(|digits| digits.bytes().all(|octet| octet.is_ascii_digit()));
+        let number =
+            field.strip_prefix('+').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()));
         let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
         self.put(&if formula && !number { format!("'{field}") } else { field.to_owned() });
     }
@@ -168,8 +169,8 @@ mod tests {
 
     #[test]
     fn what_a_spreadsheet_would_work_out_is_only_read() {
-        let fields = ["=1+1", "+33639981234", "+1+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\t=1", "\u{ff1d}1", "007", "a=b"];
-        let expected = "'=1+1,+33639981234,'+1+cmd|' /C calc'!A0,'-2,'@SUM(A1),'\t=1,'\u{ff1d}1,007,a=b\r\n";
+        let fields = ["=1+1", "+33639981234", "+1+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\t=1", "\u{ff1d}1", "007", "a=b", "+"];
+        let expected = "'=1+1,+33639981234,'+1+cmd|' /C calc'!A0,'-2,'@SUM(A1),'\t=1,'\u{ff1d}1,007,a=b,'+\r\n";
         assert_eq!(row(Lang::En, &fields), expected);
         assert_eq!(row(Lang::Fr, &["a \"b\"; c", "=\"x\""]), "\"a \"\"b\"\"; c\";\"'=\"\"x\"\"\"\r\n");
     }
