@@ -51,6 +51,14 @@ const CORE_ROOMS: &[(&str, &[&str])] = &[
     ("command", &["config", "catalogue", "store", "runtime", "api", "telemetry"]),
 ];
 
+/// Crate of ours, and the rooms of pbx-core that may name it.
+const CRATES_OF_ROOMS: &[(&str, &[&str])] = &[
+    ("pbx_sip", &["config", "transport", "store", "runtime", "api"]),
+    ("pbx_switch", &["store", "runtime", "api", "command"]),
+    ("pbx_media_words", &["runtime"]),
+    ("pbx_media", &["runtime"]),
+];
+
 /// Room of pbx-switch, and which others it may use; `switch`, `event`, `action` and `status` speak of all of them.
 const SWITCH_ROOMS: &[(&str, &[&str])] = &[
     ("directory", &[]),
@@ -156,6 +164,28 @@ fn rooms_use_only_what_the_arrows_allow() {
                     let fine = !known || used == room || allowed.contains(&used.as_str());
                     assert!(fine, "{}:{number}: `{room}` may not use `{used}`: {line}", show(&file));
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn rooms_name_only_the_crates_that_the_arrows_allow() {
+    let sources = root().join("pbx-core/src");
+    for file in rust_files(&sources) {
+        let room = room_of(&file, &sources);
+        if ["main", "lib"].contains(&room.as_str()) {
+            continue;
+        }
+        for (number, line) in code_lines(&production_part(&read(&file))) {
+            for (name, rooms) in CRATES_OF_ROOMS {
+                // `pbx_media::plane` and not `pbx_media_words::LegKey`.
+                let named = named_after(&line, name).iter().any(String::is_empty);
+                assert!(
+                    !named || rooms.contains(&room.as_str()),
+                    "{}:{number}: `{room}` may not use `{name}`: {line}",
+                    show(&file)
+                );
             }
         }
     }

@@ -5,7 +5,7 @@
 //! categories of G.109: from 80 on people are satisfied (good), from 70 on some are not (fair), below many are not (bad). What the
 //! rating knows is the way between the switchboard and one party; a codec that is worse than G.711 by itself is not marked down.
 
-use pbx_media_words::Figures;
+use pbx_switch::call::Figures;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -95,7 +95,7 @@ fn grade(rating: f64) -> Grade {
 
 #[cfg(test)]
 mod tests {
-    use pbx_media_words::Reported;
+    use pbx_switch::call::Reported;
 
     use super::*;
 

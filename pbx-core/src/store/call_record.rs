@@ -145,8 +145,7 @@ fn read(row: &Row) -> Option<CallRecord> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use pbx_media_words::Figures;
-    use pbx_switch::call::{CallKey, LegRecord, Outcome, Refusal};
+    use pbx_switch::call::{CallKey, Figures, LegRecord, Outcome, Refusal};
     use pbx_switch::dialplan::{Step, Trace};
 
     use super::*;

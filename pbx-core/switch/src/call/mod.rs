@@ -21,6 +21,7 @@ pub use begin::Beginning;
 pub use leg::{Leg, LegState};
 pub(crate) use model::ALLOW;
 pub use model::{Call, Signal};
+pub use pbx_media_words::{Figures, Reported};
 pub use record::{CallRecord, LegRecord, Outcome};
 pub use refusal::Refusal;
 
