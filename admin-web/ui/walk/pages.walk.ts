@@ -329,6 +329,23 @@ describe('recent calls', () => {
   });
 });
 
+test('a field that is typed into keeps the focus while what was typed is looked for, and follows the address', async () => {
+  await enter('/call-records');
+  await page.getByTestId('call-record').nth(2).waitFor();
+  const field = page.getByLabel('Numéro ou nom');
+  await field.focus();
+  let typed = '';
+  for (const key of 'Camille') {
+    await page.keyboard.press(key);
+    typed += key;
+    await page.waitForURL((url) => url.searchParams.get('q') === typed);
+    expect(await focusedLabel()).toBe('Numéro ou nom');
+    expect(await field.inputValue()).toBe(typed);
+  }
+  await page.getByRole('button', { name: 'Tout afficher' }).click();
+  await page.waitForFunction(() => document.querySelector<HTMLInputElement>('input[type=search]')?.value === '');
+});
+
 describe('by keyboard', () => {
   test('skip link, navigation, and the heading of the next page has the focus', async () => {
     await enter('/');

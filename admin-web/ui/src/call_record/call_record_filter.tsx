@@ -1,5 +1,5 @@
 import { Button, NativeSelect, TextInput } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useExtensions } from '../extension/extensions';
 import { IconSearch } from '../shell/icons';
 import { useWords } from '../shell/words';
@@ -13,7 +13,7 @@ export function CallRecordFilter({ sought, onChange }: { sought: Sought; onChang
   const change = (part: Partial<Sought>) => onChange({ ...sought, ...part });
   return (
     <search className={styles.filter}>
-      <SearchField key={sought.q} value={sought.q} onChange={(q) => change({ q })} />
+      <SearchField value={sought.q} onChange={(q) => change({ q })} />
       <TextInput
         type="date"
         label={t('call_record.from')}
@@ -72,11 +72,21 @@ export function CallRecordFilter({ sought, onChange }: { sought: Sought; onChang
 function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const { t } = useWords();
   const [typed, setTyped] = useState(value);
+  const told = useRef(value);
+  // What was told from here comes back as the value while the typing may go on; any other value is somebody else's.
   useEffect(() => {
-    if (typed === value) return;
-    const rest = setTimeout(() => onChange(typed), 250);
+    if (value === told.current) return;
+    told.current = value;
+    setTyped(value);
+  }, [value]);
+  useEffect(() => {
+    if (typed === told.current) return;
+    const rest = setTimeout(() => {
+      told.current = typed;
+      onChange(typed);
+    }, 250);
     return () => clearTimeout(rest);
-  }, [typed, value, onChange]);
+  }, [typed, onChange]);
   return (
     <TextInput
       type="search"
