@@ -346,6 +346,16 @@ test('a field that is typed into keeps the focus while what was typed is looked 
   await page.waitForFunction(() => document.querySelector<HTMLInputElement>('input[type=search]')?.value === '');
 });
 
+test('of a telephone that only listens it is said that nothing was heard', async () => {
+  const quality = house.records[0]?.legs[0]?.quality;
+  if (!quality) throw new Error('the venue has a call with sound');
+  Object.assign(quality, { grade: 'silent', from: null } satisfies Partial<typeof quality>);
+  await enter('/call-records/40');
+  const row = page.getByTestId('sound').locator('tbody tr').first();
+  await row.getByText('on n’en a rien entendu').waitFor();
+  expect(await row.getByTestId('quality').textContent()).toBe('rien entendu');
+});
+
 describe('by keyboard', () => {
   test('skip link, navigation, and the heading of the next page has the focus', async () => {
     await enter('/');

@@ -97,7 +97,7 @@ impl Export {
     fn sounded(&self, row: &mut Row<'_>, leg: Option<&LegRecord>) {
         let found = leg.and_then(|leg| quality(&leg.figures));
         let worse = |of: fn(&crate::api::quality::Sound) -> f64| {
-            found.as_ref().map(|Quality { from, to, .. }| to.as_ref().map_or(of(from), |to| of(from).max(of(to))))
+            found.as_ref().and_then(|Quality { from, to, .. }| [from, to].into_iter().flatten().map(of).reduce(f64::max))
         };
         row.text(&found.map_or_else(String::new, |found| text(self.lang, &format!("quality.{}", found.grade.code()), &[])));
         row.figure(worse(|sound| sound.loss_percent));

@@ -21,10 +21,10 @@ pub struct Sound {
 /// How a party heard and was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Quality {
-    /// `good`, `fair` or `bad`, of the worse direction: the catalogue's `quality.<grade>`.
+    /// `good`, `fair` or `bad`, of the worse direction, or `silent`: the catalogue's `quality.<grade>`.
     pub grade: Grade,
-    /// What came from the party, as the switchboard counted it.
-    pub from: Sound,
+    /// What came from the party, as the switchboard counted it; null if nothing did.
+    pub from: Option<Sound>,
     /// What went to the party, as its phone reported it by RTCP; null if it reported nothing.
     pub to: Option<Sound>,
     /// To its phone and back, in milliseconds; null if it reported nothing.
@@ -41,6 +41,8 @@ pub enum Grade {
     Fair,
     /// Less.
     Bad,
+    /// Nothing at all came from the party, although its phone is there and reports.
+    Silent,
 }
 
 impl Grade {
@@ -50,6 +52,7 @@ impl Grade {
             Grade::Good => "good",
             Grade::Fair => "fair",
             Grade::Bad => "bad",
+            Grade::Silent => "silent",
         }
     }
 }
@@ -60,11 +63,13 @@ pub(crate) fn quality(figures: &Figures) -> Option<Quality> {
     if figures.packets_received == 0 && reported.is_none() {
         return None;
     }
-    let from = sound(figures.packets_lost, figures.packets_received + figures.packets_lost, figures.jitter_us);
+    let came = figures.packets_received;
+    let from = (came > 0).then(|| sound(figures.packets_lost, came + figures.packets_lost, figures.jitter_us));
     let to = reported.map(|reported| sound(reported.packets_lost, reported.packets_sent, reported.jitter_us));
     let round_trip_ms = reported.and_then(|reported| reported.round_trip_us).map(milliseconds);
-    let worst = [Some(from), to].into_iter().flatten().map(|sound| grade(rating(sound, round_trip_ms))).max();
-    Some(Quality { grade: worst.unwrap_or(Grade::Good), from, to, round_trip_ms })
+    let rated = |sound| grade(rating(sound, round_trip_ms));
+    let grade = from.map_or(Grade::Silent, |from| to.map_or(rated(from), |to| rated(from).max(rated(to))));
+    Some(Quality { grade, from, to, round_trip_ms })
 }
 
 fn sound(lost: u64, of: u64, jitter_us: u32) -> Sound {
@@ -118,13 +123,16 @@ mod tests {
         assert_eq!(word(figures(1_000, 0, 1_840, reported(0, 500))), Some(Grade::Fair), "a long way");
         assert_eq!(word(figures(1_000, 0, 150_000, None)), Some(Grade::Bad), "jitter that no buffer hides");
         assert_eq!(word(figures(0, 0, 0, None)), None, "no sound");
+        assert_eq!(word(figures(0, 0, 0, reported(0, 40))), Some(Grade::Silent), "it hears, and is not heard");
     }
 
     #[test]
     fn figures_are_as_a_person_reads_them() {
         let told = quality(&figures(9_214, 3, 1_844, reported(2, 41))).unwrap();
-        assert_eq!(told.from, Sound { loss_percent: 0.03, jitter_ms: 1.8 });
+        assert_eq!(told.from, Some(Sound { loss_percent: 0.03, jitter_ms: 1.8 }));
         assert_eq!(told.to, Some(Sound { loss_percent: 0.2, jitter_ms: 1.0 }));
         assert_eq!(told.round_trip_ms, Some(41.0));
+        let told = quality(&figures(0, 0, 0, reported(0, 40))).unwrap();
+        assert_eq!((told.from, told.to), (None, Some(Sound { loss_percent: 0.0, jitter_ms: 1.0 })));
     }
 }

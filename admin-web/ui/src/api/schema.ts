@@ -437,7 +437,7 @@ export interface components {
          * @description A word for how it sounds; the better first.
          * @enum {string}
          */
-        Grade: "good" | "fair" | "bad";
+        Grade: "good" | "fair" | "bad" | "silent";
         /** @description What an import has created. */
         Imported: {
             /** @description How many. */
@@ -579,9 +579,8 @@ export interface components {
         };
         /** @description How a party heard and was heard. */
         Quality: {
-            /** @description What came from the party, as the switchboard counted it. */
-            from: components["schemas"]["Sound"];
-            /** @description `good`, `fair` or `bad`, of the worse direction: the catalogue's `quality.<grade>`. */
+            from?: components["schemas"]["Sound"] | null;
+            /** @description `good`, `fair` or `bad`, of the worse direction, or `silent`: the catalogue's `quality.<grade>`. */
             grade: components["schemas"]["Grade"];
             /**
              * Format: double

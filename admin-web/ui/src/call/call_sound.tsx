@@ -26,9 +26,9 @@ export function CallSound({ call }: { call: Call }) {
   );
 }
 
-/** Of what it sends and what it receives, the worse of each figure. */
+/** Of what it sends and what it receives, the worse of each figure; none if it sends nothing. */
 function worse({ from, to }: NonNullable<Call['legs'][number]['quality']>) {
-  if (!to) return from;
+  if (!from || !to) return from;
   return {
     loss_percent: Math.max(from.loss_percent, to.loss_percent),
     jitter_ms: Math.max(from.jitter_ms, to.jitter_ms),

@@ -6,7 +6,7 @@ import styles from './quality.module.css';
 export type Quality = Schemas['Quality'];
 export type Grade = Schemas['Grade'];
 
-const WORST_FIRST: readonly Grade[] = ['bad', 'fair', 'good'];
+const WORST_FIRST: readonly Grade[] = ['silent', 'bad', 'fair', 'good'];
 
 export function worstOf(legs: readonly { quality?: Quality | null }[]): Grade | null {
   return WORST_FIRST.find((grade) => legs.some(({ quality }) => quality?.grade === grade)) ?? null;
@@ -23,8 +23,10 @@ export function GradeWord({ grade }: { grade: Grade }) {
   );
 }
 
-/** `0,2 % de pertes, gigue 1,8 ms`. */
-export function soundSentence({ t, language }: Words, { loss_percent, jitter_ms }: Schemas['Sound']): string {
+/** `0,2 % de pertes, gigue 1,8 ms`, or that nothing was heard. */
+export function soundSentence({ t, language }: Words, sound: Schemas['Sound'] | null | undefined): string {
+  if (!sound) return t('call.sound_none');
+  const { loss_percent, jitter_ms } = sound;
   const figure = figures(language);
   return t('call.sound', { loss: figure.format(loss_percent), jitter: figure.format(jitter_ms) });
 }
