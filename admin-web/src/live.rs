@@ -1,11 +1,12 @@
 //! Server-sent events: the picture, then every change.
 
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, Stream};
 use pbx_core::api::Desk;
 use pbx_core::api::live::{EventId, LiveEvent, Watch, watch};
@@ -16,7 +17,7 @@ use crate::problem::Outcome;
 /// How often a stream on which nothing happens says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How long a page is believed to be still allowed to look. A stream stays open for days; a session that has ended must not.
+/// How long a page is believed to be still allowed to look. A stream stays open for days, a session that has ended does not.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// What changes: `snapshot`, then `registration`, `call` and `call_ended`, one noun each. The id of each names the start of the
@@ -34,7 +35,8 @@ pub async fn events(
     headers: HeaderMap,
 ) -> Outcome<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(EventId::parse);
-    let page = Page { watch: watch(&desk, last)?, desk, headers, seen: Instant::now() };
+    let watch = watch(&desk, last)?;
+    let page = Page { watch, asking: asked_again(desk, headers) };
     let messages = stream::unfold(page, |mut page| async { Some((Ok(page.next().await?), page)) });
     Ok(Sse::new(messages).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
@@ -42,24 +44,34 @@ pub async fn events(
 /// A page that reads the stream.
 struct Page {
     watch: Watch,
-    desk: Desk,
-    headers: HeaderMap,
-    /// When it was last known that it may.
-    seen: Instant,
+    /// Whether it may go on: asked beside the messages, so that a database that does not answer delays none.
+    asking: BoxFuture<'static, Option<Caller>>,
 }
 
+/// Who reads, as their request said it.
+type Caller = (Desk, HeaderMap);
+
 impl Page {
-    /// The next message; `None` when the house closes, or when whoever reads has signed out meanwhile.
+    /// The next message; `None` when whoever reads has signed out, however quiet the house is.
     async fn next(&mut self) -> Option<Event> {
-        let (id, event) = self.watch.next().await?;
-        if self.seen.elapsed() > ASK_AGAIN {
-            if !may_still_look(&self.headers, &self.desk).await {
-                return None;
+        loop {
+            tokio::select! {
+                told = self.watch.next() => return told.map(|(id, event)| message(id, &event)),
+                still = &mut self.asking => {
+                    let (desk, headers) = still?;
+                    self.asking = asked_again(desk, headers);
+                }
             }
-            self.seen = Instant::now();
         }
-        Some(message(id, &event))
     }
+}
+
+/// Asks after a while; `None` if they may look no longer.
+fn asked_again(desk: Desk, headers: HeaderMap) -> BoxFuture<'static, Option<Caller>> {
+    Box::pin(async move {
+        tokio::time::sleep(ASK_AGAIN).await;
+        may_still_look(&headers, &desk).await.then_some((desk, headers))
+    })
 }
 
 fn message(id: EventId, event: &LiveEvent) -> Event {

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
+use postgres_of_tests::Server;
 use serde_json::Value;
 
 use crate::house::{House, PATIENCE, wait_until};
@@ -69,11 +71,31 @@ fn a_page_whose_session_has_ended_is_told_no_more() {
     let signed_out =
         ureq::delete(format!("http://{}/api/v1/session", house.http)).header("cookie", &cookie).header("x-csrf-token", csrf);
     assert_eq!(signed_out.call().expect("an answer").status().as_u16(), 204);
-    let phone = Sipp::new(&house, "201");
-    wait_until("the stream ends", || {
-        phone.register(60);
-        page.next_or_end().is_none().then_some(())
-    });
+    assert!(page.next_or_end().is_none(), "a stream ends although nothing happens in the house");
+}
+
+#[test]
+fn a_database_that_stands_still_delays_no_message() {
+    let server = Server::own();
+    let house = House::start_with(&[("PBX_DATABASE_URL", &server.database())]);
+    house.extensions(&["201", "202"]);
+    let token = house.token("read");
+    let callee = Sipp::new(&house, "202");
+    callee.register(600);
+    let opened = Instant::now();
+    let mut page = Stream::open(&house, &token, None);
+    assert_eq!(page.next().event, "snapshot");
+    server.freeze();
+    // By now it is asked whether the page may still look, and nobody answers.
+    wait_until("the page is ten seconds old", || (opened.elapsed() > Duration::from_secs(11)).then_some(()));
+    let answering = callee.start("answer", "", &[]);
+    let calling = Instant::now();
+    Sipp::new(&house, "201").start("call", "202", &[]).succeeds();
+    answering.succeeds();
+    while page.next().event != "call_ended" {}
+    let took = calling.elapsed();
+    server.thaw();
+    assert!(took < Duration::from_secs(6), "{took:?}");
 }
 
 /// Real registrations, thousands of them, while one page follows, one has gone to sleep and one comes back too late.

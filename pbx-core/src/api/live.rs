@@ -83,7 +83,7 @@ pub fn watch(desk: &Desk, last: Option<EventId>) -> Result<Watch, Error> {
 }
 
 impl Watch {
-    /// The next message with its id; `None` when the house closes.
+    /// The next message with its id; `None` when nobody is left who could tell any. May be dropped while it waits: nothing is lost.
     pub async fn next(&mut self) -> Option<(EventId, LiveEvent)> {
         loop {
             if let Some((sequence, event)) = self.ready.pop_front() {

@@ -112,7 +112,7 @@ impl StatusBoard {
 }
 
 impl Watcher {
-    /// What this watcher does not know yet; waits until there is something. `None` when the house closes.
+    /// What this watcher does not know yet; waits until there is something. `None` when the board is gone.
     pub async fn next(&mut self) -> Option<News> {
         loop {
             self.newest.mark_unchanged();
