@@ -241,8 +241,9 @@ fn store_sentence(lang: Lang, error: &pbx_core::api::Error) -> String {
     }
 }
 
-/// What is wrong, and what the database said.
+/// What is wrong, and in brackets what the database said, if it said anything.
 fn database_sentence(lang: Lang, code: &str, message: &str) -> String {
     let sentence = text(lang, &format!("store.{code}"), &[]);
-    text(lang, "cli.error.store", &[("message", format!("{sentence} ({message})"))])
+    let said = if message.is_empty() { sentence } else { format!("{sentence} ({message})") };
+    text(lang, "cli.error.store", &[("message", said)])
 }

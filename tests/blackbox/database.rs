@@ -79,6 +79,8 @@ fn a_server_that_stands_still_or_goes_away_holds_no_call() {
         let told = wait_until("the page tells of it", || Some(store(&house, &token)).filter(|store| store["good"] == false));
         assert!(["slow", "unreachable"].iter().any(|code| told["code"] == *code), "{told}");
         assert_eq!((&told["waiting"], &told["lost"]), (&Value::from(1), &Value::from(0)));
+        // Who says nothing is not quoted: the page has the words for the code.
+        assert!(!stands_still || told["error"] == "", "{told}");
         if stands_still {
             server.thaw()
         } else {
@@ -87,6 +89,18 @@ fn a_server_that_stands_still_or_goes_away_holds_no_call() {
         wait_until("the record is written", || (records(&house, &token) == before + 1).then_some(()));
         wait_until("all is well", || (store(&house, &token)["good"] == true).then_some(()));
     }
+}
+
+#[test]
+fn a_server_that_says_nothing_is_not_quoted() {
+    let server = Server::own();
+    let house = House::empty(&[("PBX_DATABASE_URL", &server.database()), ("LC_ALL", "fr_FR.UTF-8")]);
+    server.freeze();
+    let output = house.run(&["check"]);
+    server.thaw();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let sentence = said.trim_end().strip_suffix("Le serveur de base de données ne répond pas.");
+    assert!(sentence.is_some_and(|before| !before.contains('(')), "{said}");
 }
 
 /// Says inside the small file system where that is.

@@ -346,6 +346,21 @@ test('a field that is typed into keeps the focus while what was typed is looked 
   await page.waitForFunction(() => document.querySelector<HTMLInputElement>('input[type=search]')?.value === '');
 });
 
+describe('what is wrong with the database is said in the reader’s language', () => {
+  test.each([
+    ['slow', 'La base de données tarde à répondre.'],
+    ['full', 'Le disque est plein.'],
+    ['unreachable', 'Le serveur de base de données ne répond pas.'],
+  ])('%s', async (code, sentence) => {
+    house.status.store = { good: false, code, waiting: 2, lost: 0, error: '' };
+    await enter('/');
+    await page.getByTestId('health').getByText(sentence).waitFor();
+    expect(await page.getByTestId('health').textContent()).toContain('Les appels continuent');
+    await page.goto(`${house.address}/calls`);
+    await page.getByTestId('store-trouble').getByText(sentence).waitFor();
+  });
+});
+
 test('of a telephone that only listens it is said that nothing was heard', async () => {
   const quality = house.records[0]?.legs[0]?.quality;
   if (!quality) throw new Error('the venue has a call with sound');

@@ -83,7 +83,7 @@ pub enum Error {
     Store {
         /// The catalogue has a sentence for each: `store.<code>`.
         code: &'static str,
-        /// What the database said.
+        /// What the database said, in its own words; empty if it said nothing.
         message: String,
     },
 }
@@ -98,9 +98,10 @@ pub struct RowError {
 }
 
 impl Error {
-    /// Something does not work that always should.
-    fn broken(message: impl ToString) -> Error {
-        Error::Store { code: "broken", message: message.to_string() }
+    /// Something does not work that always should. The words are for the log.
+    fn broken(why: impl std::fmt::Display) -> Error {
+        tracing::warn!(%why, "something does not work that always should");
+        Error::Store { code: "broken", message: String::new() }
     }
 
     /// For the catalogue.

@@ -35,7 +35,7 @@ pub struct StoreStatus {
     pub lost: usize,
     /// The kind of what it said last, the catalogue's `store.<code>`; empty if all is well.
     pub code: String,
-    /// What it said last, in its own words.
+    /// What it said last, in its own words; empty if it said nothing.
     pub error: String,
 }
 

@@ -358,7 +358,7 @@ mod tests {
         let challenge = ask(&phone, &request("REGISTER", &phone, 1));
         let whole = request("REGISTER", &phone, 2).replace("\r\n\r\n", &format!("\r\n{}\r\n\r\n", credentials(&challenge)));
         assert!(ask(&phone, &whole).starts_with("SIP/2.0 503"));
-        assert!(running.health.is_failing() && !running.health.last_error().is_empty());
+        assert!(running.health.is_failing() && running.health.code() == "broken");
         assert!(ask(&phone, &request("OPTIONS", &phone, 3)).starts_with("SIP/2.0 200"));
     }
 

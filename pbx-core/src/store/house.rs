@@ -18,7 +18,7 @@ pub async fn sites(db: &Db) -> Result<Vec<Site>, StoreError> {
     rows.into_iter()
         .map(|row| {
             let (key, name, zone): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Site::new(SiteKey(key), &name, &zone).map_err(|error| StoreError::broken(error.to_string()))
+            Site::new(SiteKey(key), &name, &zone).map_err(StoreError::broken)
         })
         .collect()
 }

@@ -47,7 +47,7 @@ impl Lane {
         let permit = match timeout(self.patience, Arc::clone(&self.turns).acquire_owned()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(StoreError::broken("the database is closed")),
-            Err(_) => return Err(self.silent("others wait before us")),
+            Err(_) => return Err(self.silent("others wait before us", self.patience)),
         };
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let kept = match idle {
@@ -57,10 +57,7 @@ impl Lane {
         };
         let connection = match kept {
             Some(connection) => connection,
-            None => timeout(self.patience * 2, self.engine.connect(self.role)).await.unwrap_or_else(|_| {
-                let message = format!("no connection within {} s", (self.patience * 2).as_secs());
-                Err(self.silent(&message))
-            })?,
+            None => timeout(self.patience * 2, self.engine.connect(self.role)).await.unwrap_or_else(|_| Err(self.silent("no connection", self.patience * 2)))?,
         };
         Ok(Turn { lane: Arc::clone(self), connection: Some(connection), in_transaction: false, _permit: permit })
     }
@@ -89,13 +86,14 @@ impl Lane {
         }
     }
 
-    /// Nothing was heard of the database.
-    fn silent(&self, message: &str) -> StoreError {
+    /// Nothing was heard of the database for so long.
+    fn silent(&self, what: &'static str, waited: Duration) -> StoreError {
+        tracing::debug!(what, ?waited, "the database does not answer");
         let code = match self.engine {
             Engine::Sqlite(_) => "locked",
             Engine::Postgres(_) => "unreachable",
         };
-        StoreError::Unavailable { code, message: message.to_owned() }
+        StoreError::Unavailable { code, message: String::new() }
     }
 }
 
@@ -117,7 +115,7 @@ impl Turn {
                 }
                 Err(error.into())
             }
-            Err(_) => Err(self.lane.silent(&format!("no answer within {} s", ANSWER.as_secs()))),
+            Err(_) => Err(self.lane.silent("no answer", ANSWER)),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod extension;
 pub mod house;
 mod lane;
 
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -43,7 +44,7 @@ pub enum StoreError {
     Unavailable {
         /// The catalogue has a sentence for each: `store.<code>`.
         code: &'static str,
-        /// What the database said.
+        /// What the database said, in its own words; empty if it said nothing.
         message: String,
     },
 }
@@ -57,9 +58,10 @@ impl StoreError {
         }
     }
 
-    /// Something is kept that this program does not understand.
-    fn broken(message: impl Into<String>) -> StoreError {
-        StoreError::Unavailable { code: "broken", message: message.into() }
+    /// Something of ours is not as it should be. The words are for the log: a person is told by the code, in their language.
+    fn broken(why: impl Display) -> StoreError {
+        tracing::warn!(%why, "the store is not as it should be");
+        StoreError::Unavailable { code: "broken", message: String::new() }
     }
 }
 
@@ -86,7 +88,7 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
             MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) | MigrateError::VersionTooNew(..) => {
                 StoreError::Unavailable { code: "newer", message: error.to_string() }
             }
-            _ => StoreError::broken(error.to_string()),
+            _ => StoreError::Unavailable { code: "broken", message: error.to_string() },
         }
     }
 }

@@ -669,7 +669,7 @@ export interface components {
         StoreStatus: {
             /** @description The kind of what it said last, the catalogue's `store.<code>`; empty if all is well. */
             code: string;
-            /** @description What it said last, in its own words. */
+            /** @description What it said last, in its own words; empty if it said nothing. */
             error: string;
             /** @description It takes what is written. */
             good: boolean;

@@ -8,7 +8,7 @@ import { useCalls, useLiveConnectionState, usePresence } from '../live/live';
 import { IconDone, IconPlus, IconWarning } from '../shell/icons';
 import { Page } from '../shell/page';
 import { ProblemAlert } from '../shell/problem_alert';
-import { storeSentence, useStatus } from '../shell/store_banner';
+import { useStatus } from '../shell/store_banner';
 import { useWords } from '../shell/words';
 import styles from './home.module.css';
 
@@ -35,7 +35,7 @@ export function Component() {
 
 /** One sentence. If something is wrong: what, what it means for callers, and that calls go on. */
 function Health({ status }: { status: Schemas['Status'] }) {
-  const { t } = useWords();
+  const { t, coded } = useWords();
   const { connection } = useLiveConnectionState();
   const { length: calls } = useCalls();
   const good = status.store.good && connection !== 'lost';
@@ -57,7 +57,7 @@ function Health({ status }: { status: Schemas['Status'] }) {
   );
 
   function healthSentence(): string {
-    if (!status.store.good) return storeSentence(t, status.store.error);
+    if (!status.store.good) return coded('store', status.store.code);
     if (connection === 'lost') return t('home.unknown');
     return calls === 0 ? t('home.good_idle') : t('home.good', { count: calls });
   }

@@ -4,7 +4,7 @@ import { useLocation } from 'react-router';
 import { ask, client } from '../api/client';
 import { IconWarning } from './icons';
 import styles from './store_banner.module.css';
-import { useWords, type Words } from './words';
+import { useWords } from './words';
 
 /** How the house does; asked for every few seconds, because a store in trouble cannot announce it. */
 export function useStatus() {
@@ -17,20 +17,16 @@ export function useStatus() {
 
 /** On every page but the first, which says it at length: changes cannot be kept, calls go on. */
 export function StoreBanner() {
-  const { t } = useWords();
+  const { t, coded } = useWords();
   const { pathname } = useLocation();
   const store = useStatus().data?.store;
   return (
     <div role="status" aria-live="polite" className={styles.banner}>
       {store && !store.good && pathname !== '/' && (
-        <Alert color="red" icon={<IconWarning />} title={storeSentence(t, store.error)} data-testid="store-trouble">
+        <Alert color="red" icon={<IconWarning />} title={coded('store', store.code)} data-testid="store-trouble">
           {t('home.store_effect')}
         </Alert>
       )}
     </div>
   );
-}
-
-export function storeSentence(t: Words['t'], error: string): string {
-  return t(/lock|busy/i.test(error) ? 'home.store_locked' : 'home.store_trouble');
 }
