@@ -57,7 +57,9 @@ impl Lane {
         };
         let connection = match kept {
             Some(connection) => connection,
-            None => timeout(self.patience * 2, self.engine.connect(self.role)).await.unwrap_or_else(|_| Err(self.silent("no connection", self.patience * 2)))?,
+            None => timeout(self.patience * 2, self.engine.connect(self.role))
+                .await
+                .unwrap_or_else(|_| Err(self.silent("no connection", self.patience * 2)))?,
         };
         Ok(Turn { lane: Arc::clone(self), connection: Some(connection), in_transaction: false, _permit: permit })
     }
