@@ -1,4 +1,4 @@
-//! SIP over TLS (RFC 3261 26.2, versions 1.2 and 1.3). Whoever knocks is greeted by a thread of its own: handshakes cost a hundred times
+//! SIP over TLS (RFC 3261 26.2, versions 1.2 and 1.3). Whoever knocks is greeted by a thread of its own: handshakes cost many times
 //! what a message costs, and that thread gives way to calls and sound. Only who has finished its handshake is passed on to the thread
 //! that serves connections. The door of `rustls` and `tokio-rustls`, together with `certificate.rs`.
 
