@@ -94,14 +94,21 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_to_the_edge_of_what_is_overtaken_loses_nothing() {
+        let (numbers, before) = told((901..=1_000).chain(900..950));
+        assert_eq!((numbers.missing(), before.len()), (0, 0));
+    }
+
+    #[test]
     fn one_that_fits_nowhere_changes_nothing() {
         let (numbers, before) = told([100, 101, 30_000, 102, 30_001, 104]);
         assert_eq!((numbers.counted(), numbers.missing(), before.len()), (4, 1, 0));
     }
 
     proptest! {
+        // A jump back by MAX_MISORDER itself is astray with its first number alone: the next one is taken for overtaken.
         #[test]
-        fn a_jump_never_counts_as_loss(first in any::<u16>(), by in MAX_DROPOUT..=MAX_MISORDER.wrapping_neg()) {
+        fn a_jump_never_counts_as_loss(first in any::<u16>(), by in MAX_DROPOUT..MAX_MISORDER.wrapping_neg()) {
             let second = first.wrapping_add(by);
             let (numbers, before) = told((0..50).map(|n| first.wrapping_sub(49 - n)).chain((0..50).map(|n| second.wrapping_add(n))));
             prop_assert_eq!((numbers.missing(), numbers.counted()), (0, 50));
