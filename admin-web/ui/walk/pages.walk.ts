@@ -311,8 +311,7 @@ describe('recent calls', () => {
     expect(await rows.textContent()).toContain('Loges');
     await page.getByLabel('Poste').selectOption('');
     await page.getByLabel('Résultat').selectOption('answered');
-    await rows.filter({ hasText: 'Camille' }).waitFor();
-    expect(await rows.count()).toBe(1);
+    await expect.poll(() => rows.allTextContents(), { timeout: 30_000 }).toEqual([expect.stringContaining('Camille')]);
     await page.getByLabel('Résultat').selectOption('');
     await rows.nth(2).waitFor();
     await page.getByLabel('Du', { exact: true }).fill('2030-01-01');

@@ -6,32 +6,33 @@ import { useWords } from '../shell/words';
 import styles from './call_record.module.css';
 import { OUTCOMES, type Sought, seeksAll } from './sought';
 
+type Props = { sought: Sought; onChange: (part: Partial<Sought>) => void };
+
 /** Narrows the list; each change counts at once. */
-export function CallRecordFilter({ sought, onChange }: { sought: Sought; onChange: (sought: Sought) => void }) {
+export function CallRecordFilter({ sought, onChange }: Props) {
   const { t, coded } = useWords();
   const extensions = useExtensions().data ?? [];
-  const change = (part: Partial<Sought>) => onChange({ ...sought, ...part });
   return (
     <search className={styles.filter}>
-      <SearchField value={sought.q} onChange={(q) => change({ q })} />
+      <SearchField value={sought.q} onChange={(q) => onChange({ q })} />
       <TextInput
         type="date"
         label={t('call_record.from')}
         max={sought.until}
         value={sought.from}
-        onChange={(event) => change({ from: event.currentTarget.value })}
+        onChange={(event) => onChange({ from: event.currentTarget.value })}
       />
       <TextInput
         type="date"
         label={t('call_record.until')}
         min={sought.from}
         value={sought.until}
-        onChange={(event) => change({ until: event.currentTarget.value })}
+        onChange={(event) => onChange({ until: event.currentTarget.value })}
       />
       <NativeSelect
         label={t('call_record.extension')}
         value={sought.party}
-        onChange={(event) => change({ party: event.currentTarget.value })}
+        onChange={(event) => onChange({ party: event.currentTarget.value })}
         data={[
           { value: '', label: t('call_record.any_extension') },
           ...extensions.map(({ number, name }) => ({ value: number, label: `${number} ${name}` })),
@@ -40,7 +41,7 @@ export function CallRecordFilter({ sought, onChange }: { sought: Sought; onChang
       <NativeSelect
         label={t('call_record.answered')}
         value={sought.answered}
-        onChange={(event) => change({ answered: event.currentTarget.value as Sought['answered'] })}
+        onChange={(event) => onChange({ answered: event.currentTarget.value as Sought['answered'] })}
         data={[
           { value: '', label: t('call_record.answered_or_not') },
           { value: 'true', label: t('call_record.answered_only') },
@@ -50,7 +51,7 @@ export function CallRecordFilter({ sought, onChange }: { sought: Sought; onChang
       <NativeSelect
         label={t('call_record.outcome')}
         value={sought.outcome}
-        onChange={(event) => change({ outcome: event.currentTarget.value })}
+        onChange={(event) => onChange({ outcome: event.currentTarget.value })}
         data={[
           { value: '', label: t('call_record.any_outcome') },
           ...OUTCOMES.map((code) => ({ value: code, label: coded('outcome', code) })),

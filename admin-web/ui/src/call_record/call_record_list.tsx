@@ -19,7 +19,14 @@ export function Component() {
   const navigate = useNavigate();
   const [address, setAddress] = useSearchParams();
   const sought = soughtIn(address);
-  const seek = useCallback((wanted: Sought) => setAddress(addressOf(wanted), { replace: true }), [setAddress]);
+  // What is shown may be one change behind: a second one, made before the page is drawn anew, builds on the address as it stands.
+  const seek = useCallback(
+    (part: Partial<Sought>) => {
+      const sought = soughtIn(new URLSearchParams(window.location.search));
+      setAddress(addressOf({ ...sought, ...part }), { replace: true });
+    },
+    [setAddress],
+  );
   const pages = useCallRecords(sought);
   const records = pages.data?.pages.flatMap(({ items }) => items) ?? [];
   return (
