@@ -169,7 +169,10 @@ impl Stack {
         let found = self.by_branch.get(branch).copied().and_then(|key| self.servers.get(&key).map(|server| (key, server)));
         let Some((key, server)) = found else { return self.answer(&message, reply, 481) };
         let open = matches!(&server.machine, ServerMachine::Invite(machine) if machine.is_open());
-        self.answer(&message, reply, 200);
+        // From the INVITE's own dialog, if one has begun (RFC 3261 9.2).
+        let said = Message::parse(server.response.clone()).ok();
+        let tag = said.and_then(|response| response.to().ok()?.tag().map(str::to_owned));
+        self.answer_as(tag, &message, reply, 200);
         if open {
             self.heard.push_back(Heard::Cancelled { key, message });
         }
@@ -212,7 +215,12 @@ impl Stack {
 
     /// A response that no transaction keeps.
     pub(super) fn answer(&mut self, request: &Message, reply: Flow, status: u16) {
-        let tag = self.entropy.token();
+        self.answer_as(None, request, reply, status);
+    }
+
+    /// The same with a tag that is known already.
+    fn answer_as(&mut self, tag: Option<String>, request: &Message, reply: Flow, status: u16) {
+        let tag = tag.unwrap_or_else(|| self.entropy.token());
         let mut response = Builder::response_to(request, status, Some(&tag));
         if status == 503 {
             response = response.header(HeaderName::RetryAfter, "10");

@@ -113,6 +113,19 @@ fn a_response_carries_every_via_of_its_request() {
 }
 
 #[test]
+fn the_answer_to_a_cancel_comes_from_the_dialog_that_its_invite_began() {
+    let (flow, now) = (flow(Udp, "192.0.2.9:5062"), Now::default());
+    let mut stack = Stack::new(Timers::default(), Entropy::from_seed([1; 32]));
+    stack.receive(flow, request(Udp, &["INVITE"]), now);
+    let Some(Heard::Request { key, message, .. }) = stack.poll_heard() else { panic!("not heard") };
+    stack.respond(key, Builder::response_to(&message, 180, Some("ours")).build(), now);
+    stack.receive(flow, request(Udp, &["CANCEL"]), now);
+    let (_, answer) = std::iter::from_fn(|| stack.poll_transmit()).last().expect("200");
+    let answer = Message::parse(answer).expect("a response");
+    assert_eq!((answer.status(), answer.to().map(|to| to.tag())), (Some(200), Ok(Some("ours"))));
+}
+
+#[test]
 fn when_there_is_no_room_for_a_request_it_is_told_to_come_back() {
     let (timers, flow, mut now) = (Timers::default(), flow(Udp, "192.0.2.9:5062"), Now::default());
     let mut stack = Stack::new(timers, Entropy::from_seed([1; 32])).holding(MOST);
