@@ -112,8 +112,8 @@ impl LiveCall {
         };
         LiveCall {
             key: call.key,
-            caller: call.caller.clone(),
-            caller_name: call.caller_name.clone(),
+            caller: call.caller.number.clone(),
+            caller_name: call.caller.name.clone(),
             dialled: call.dialled.clone(),
             callee: call.callee_leg().map(|leg| leg.party.clone()).unwrap_or_default(),
             state,

@@ -136,7 +136,7 @@ pub(crate) fn trim(text: &[u8]) -> &[u8] {
 }
 
 /// Splits a list at its commas, but not at those in quoted strings or angle brackets.
-pub(crate) fn entries(mut list: &[u8]) -> impl Iterator<Item = Result<&[u8], Flaw>> {
+pub fn entries(mut list: &[u8]) -> impl Iterator<Item = Result<&[u8], Flaw>> {
     let mut done = false;
     std::iter::from_fn(move || {
         if done {

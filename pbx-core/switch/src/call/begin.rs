@@ -6,7 +6,7 @@ use pbx_sip::message::{HeaderName, Message};
 use pbx_sip::sdp::{Description, SdpError};
 use pbx_sip::stack::ServerKey;
 
-use crate::call::{Call, CallKey, Leg, Outside, is_sips};
+use crate::call::{Call, CallKey, Identity, Leg, Outside, brand, is_sips};
 use crate::dialplan::{Caller, Trace};
 
 /// What is known when a call begins.
@@ -15,8 +15,8 @@ pub struct Beginning<'a> {
     pub key: CallKey,
     /// Who calls, authenticated.
     pub caller: Caller,
-    /// The name of who calls.
-    pub caller_name: String,
+    /// Who that is, as the other side may know it.
+    pub identity: Identity,
     /// As dialled.
     pub dialled: String,
     /// Where it goes, and why.
@@ -34,7 +34,7 @@ pub struct Beginning<'a> {
 impl Call {
     /// Leg A, offered. The status to refuse with, if its INVITE cannot be worked on.
     pub fn begin(beginning: Beginning<'_>, outside: &mut Outside<'_>) -> Result<Call, u16> {
-        let Beginning { key, caller, caller_name, dialled, trace, plan_revision, invite, server, flow } = beginning;
+        let Beginning { key, caller, identity, dialled, trace, plan_revision, invite, server, flow } = beginning;
         let tag = outside.entropy.token();
         let dialog = Dialog::uas(invite, &tag).map_err(|_| 400u16)?;
         let body = invite.body();
@@ -53,8 +53,7 @@ impl Call {
         let max_forwards = invite.max_forwards().ok().flatten().unwrap_or(70);
         Ok(Call {
             key,
-            caller: party,
-            caller_name,
+            caller: identity,
             dialled,
             trace,
             plan_revision,
@@ -68,6 +67,9 @@ impl Call {
             early: false,
             outcome: None,
             infos: Vec::new(),
+            // Nobody from outside opens a microphone in the house.
+            answer_at_once: matches!(caller, Caller::Extension(_)) && brand::asks_to_answer_by_itself(invite),
+            goodbye: None,
         })
     }
 }

@@ -10,7 +10,8 @@ use pbx_sip::sdp::{self, Description, Format, Local};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::call::{ALLOW, LegRecord, Outside};
+use crate::call::identity::{Identity, Side};
+use crate::call::{ALLOW, LegRecord, Outside, brand};
 
 /// How far a leg has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,10 @@ pub struct Leg {
     pub key: LegKey,
     /// Extension or number.
     pub party: String,
+    /// Whose name is on it; empty if unknown.
+    pub name: String,
+    /// Who the other side is, as this one may know it.
+    pub peer: Option<Identity>,
     /// What the phone calls itself.
     pub user_agent: Option<String>,
     /// The way to it.
@@ -82,6 +87,8 @@ impl Leg {
         Leg {
             key: LegKey(*outside.next_leg),
             party: party.to_owned(),
+            name: String::new(),
+            peer: None,
             user_agent: None,
             flow,
             sips: false,
@@ -148,6 +155,7 @@ impl Leg {
         };
         let tag = self.dialog.as_ref().map(|dialog| dialog.id.local_tag.as_str());
         let response = self.signed(Builder::response_to(&invite, 200, tag), outside).header(HeaderName::Allow, ALLOW);
+        let response = self.introduced(response, Side::Called, outside);
         let response = response.header(HeaderName::Supported, "").body("application/sdp", body);
         outside.stack.respond(server, response.build(), outside.now);
     }
@@ -177,6 +185,12 @@ impl Leg {
     /// Contact and what else each message of ours in this dialog has.
     pub fn signed(&self, message: Builder, outside: &Outside<'_>) -> Builder {
         message.header(HeaderName::Contact, self.contact()).header(HeaderName::UserAgent, outside.user_agent)
+    }
+
+    /// Who the other side is.
+    pub fn introduced(&self, message: Builder, side: Side, outside: &Outside<'_>) -> Builder {
+        let Some(peer) = &self.peer else { return message };
+        peer.introduced(message, outside.domain, side, brand::reads_remote_party_id(self.user_agent.as_deref()))
     }
 
     /// Has it said that it does not wish to hear us?

@@ -2,9 +2,12 @@
 //! that is a feature's business.
 
 mod begin;
+mod brand;
 mod hold;
+pub mod identity;
 mod leg;
 mod model;
+mod reason;
 mod record;
 mod refusal;
 mod resume;
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 pub use begin::Beginning;
+pub use identity::Identity;
 pub use leg::{Leg, LegState};
 pub(crate) use model::ALLOW;
 pub use model::{Call, Signal};
@@ -45,6 +49,8 @@ pub struct Phone {
     pub flow: pbx_sip::flow::Flow,
     /// What it calls itself.
     pub user_agent: Option<String>,
+    /// Whose name is on it.
+    pub name: String,
 }
 
 /// Which call and leg a SIP identifier belongs to.

@@ -10,7 +10,9 @@ use pbx_sip::sdp::{Description, Direction, Format, agreed};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Phone, Refusal, is_sips};
+use crate::call::identity::{Identity, Side, wishes_privacy};
+use crate::call::reason::{self, ELSEWHERE};
+use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Phone, Refusal, brand, is_sips};
 use crate::dialplan::{Step, Trace};
 
 /// What the feature that runs the call has to know.
@@ -31,10 +33,8 @@ pub enum Signal {
 pub struct Call {
     /// Which.
     pub key: CallKey,
-    /// Number of who calls.
-    pub caller: String,
-    /// Name of who calls.
-    pub caller_name: String,
+    /// Who calls.
+    pub caller: Identity,
     /// As dialled.
     pub dialled: String,
     /// Why it goes where it goes.
@@ -59,12 +59,13 @@ pub struct Call {
     pub(crate) early: bool,
     /// Once it is over.
     pub(crate) outcome: Option<Outcome>,
+    /// The caller asked that the phones answer by themselves, and may.
+    pub(crate) answer_at_once: bool,
+    /// Why it ends, in the words of the side that ends it (RFC 3326).
+    pub(crate) goodbye: Option<String>,
     /// INFO passed from one leg to the other: our request, and theirs that waits for its answer.
     pub(crate) infos: Vec<(ClientKey, ServerKey, Bytes)>,
 }
-
-/// The call was taken on another phone (RFC 3326).
-const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Call {
     /// Rings a phone: leg B, with an offer of ours. False if there are no ports left for it and the caller.
@@ -83,9 +84,10 @@ impl Call {
         let ptime_ms = self.a.remote.as_ref().and_then(|offer| offer.ptime_ms);
         let body = leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, ptime_ms)).unwrap_or_default();
         leg.formats = formats;
-        let name = self.caller_name.replace(['"', '\\'], "");
-        let from = format!("\"{name}\" <sip:{}@{}>;tag={}", self.caller, outside.domain, outside.entropy.token());
-        let invite = Builder::request(&Method::Invite, &phone.contact)
+        leg.name.clone_from(&phone.name);
+        leg.peer = Some(self.caller.clone());
+        let from = format!("{};tag={}", self.caller.shown(outside.domain), outside.entropy.token());
+        let mut invite = Builder::request(&Method::Invite, &phone.contact)
             .header(HeaderName::MaxForwards, self.max_forwards.saturating_sub(1).to_string())
             .header(HeaderName::From, from)
             .header(HeaderName::To, format!("<sip:{}@{}>", phone.party, outside.domain))
@@ -93,6 +95,13 @@ impl Call {
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, "");
+        invite = leg.introduced(invite, Side::Calling, outside);
+        for by in self.caller.diversions(outside.domain) {
+            invite = invite.header(HeaderName::Diversion, by);
+        }
+        if self.answer_at_once {
+            invite = brand::answering_by_itself(invite, leg.user_agent.as_deref(), outside.domain);
+        }
         let invite = leg.signed(invite, outside).body("application/sdp", body);
         let client = outside.stack.request(invite, leg.flow, outside.now);
         leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
@@ -217,12 +226,14 @@ impl Call {
     }
 
     /// The caller gives up.
-    pub fn cancelled(&mut self, outside: &mut Outside<'_>) -> Signal {
+    pub fn cancelled(&mut self, cancel: &Message, outside: &mut Outside<'_>) -> Signal {
+        self.goodbye = reason::given(cancel);
         self.over(Outcome::Abandoned, None, outside)
     }
 
     /// BYE on one of its legs.
-    pub fn bye(&mut self, leg: LegKey, outside: &mut Outside<'_>) -> Signal {
+    pub fn bye(&mut self, leg: LegKey, bye: &Message, outside: &mut Outside<'_>) -> Signal {
+        self.goodbye = reason::given(bye);
         let outcome = if self.answered.is_some() { Outcome::Answered } else { Outcome::Abandoned };
         self.over(outcome, Some(leg), outside)
     }
@@ -308,8 +319,8 @@ impl Call {
             started: self.started,
             answered: self.answered,
             ended: now,
-            caller: self.caller.clone(),
-            caller_name: self.caller_name.clone(),
+            caller: self.caller.number.clone(),
+            caller_name: self.caller.name.clone(),
             dialled: self.dialled.clone(),
             outcome: self.outcome.unwrap_or(Outcome::Lost),
             legs: self.legs().map(|leg| leg.record(now)).collect(),
@@ -338,7 +349,7 @@ impl Call {
         let tag = self.a.dialog.as_ref().map(|dialog| dialog.id.local_tag.clone());
         let mut response = Builder::response_to(&invite, status, tag.as_deref());
         if status < 200 {
-            response = self.a.signed(response, outside);
+            response = self.a.introduced(self.a.signed(response, outside), Side::Called, outside);
         }
         if status == 503 {
             response = response.header(HeaderName::RetryAfter, "60");
@@ -357,6 +368,7 @@ impl Call {
         let early = (!message.body().is_empty()).then(|| Description::parse(&message.body()).ok()).flatten();
         let before = self.b[place].state;
         self.b[place].state = LegState::Ringing;
+        self.reached(place, message);
         if let (true, Some(answer), Some(_)) = (alone, early, &self.a.remote)
             && self.connect(place, answer, outside)
         {
@@ -407,9 +419,18 @@ impl Call {
         if let Some(dialog) = &mut self.a.dialog {
             dialog.early = false;
         }
+        self.reached(place, message);
         self.a.offer_open = self.a.remote.is_none();
         self.a.accept(outside);
         Signal::Changed
+    }
+
+    /// The caller may know whom the call has reached, unless they do not wish it (RFC 3325 5).
+    fn reached(&mut self, place: usize, message: &Message) {
+        let b = &self.b[place];
+        let mut callee = Identity::new(&b.party, &b.name);
+        callee.hidden = wishes_privacy(message);
+        self.a.peer = Some(callee);
     }
 
     /// Takes a phone's answer: what both sides can speak, and who hears whom. False if they have nothing in common.
@@ -494,13 +515,17 @@ impl Call {
             self.answer_info(server, request, 481, outside);
         }
         let how = outcome.code();
-        self.cancel_all(None, how, outside);
+        let goodbye = self.goodbye.take();
+        self.cancel_all(goodbye.as_deref(), how, outside);
         // What still comes for a call that is over is answered without it.
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
             if let Some(mut dialog) = leg.dialog.take() {
                 outside.index.dialogs.remove(&dialog.id);
                 if leg.answered.is_some() && gone != Some(leg.key) {
-                    let bye = leg.signed(dialog.request(&Method::Bye), outside);
+                    let mut bye = leg.signed(dialog.request(&Method::Bye), outside);
+                    if let Some(goodbye) = &goodbye {
+                        bye = bye.header(HeaderName::Reason, goodbye);
+                    }
                     match leg.server {
                         // Whoever answered says no goodbye before its answer is acknowledged (RFC 3261 15).
                         Some(server) if !leg.acknowledged => _ = outside.goodbyes.insert(server, (bye, leg.flow)),

@@ -10,7 +10,8 @@ use pbx_sip::message::{HeaderName, Message, Uri};
 use pbx_sip::stack::ServerKey;
 
 use crate::action::Action;
-use crate::call::{Beginning, Call, CallKey, Outcome, Outside, Phone, Refusal, Signal, is_sips};
+use crate::call::identity::wishes_privacy;
+use crate::call::{Beginning, Call, CallKey, Identity, Outcome, Outside, Phone, Refusal, Signal, is_sips};
 use crate::dialplan::{CallFacts, Caller, decide};
 use crate::feature::{Feature, Told, Word};
 use crate::registrar::Binding;
@@ -26,7 +27,8 @@ const PULSE: Duration = Duration::from_secs(10);
 impl Switch {
     pub(super) fn invite(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
         let Some(extension) = self.authenticated(key, message, now) else { return };
-        let name = self.directory.extension(extension.as_str()).map(|extension| extension.name.clone()).unwrap_or_default();
+        let mut identity = Identity::new(extension.as_str(), self.name_of(extension.as_str()));
+        identity.hidden = wishes_privacy(message);
         let dialled = match Uri::parse(message.request_uri()) {
             Ok(uri) => uri.user_decoded().map(|user| user.into_owned()).unwrap_or_default(),
             Err(_) => return self.refuse(key, message, 400, now),
@@ -58,7 +60,7 @@ impl Switch {
             let beginning = Beginning {
                 key: call_key,
                 caller,
-                caller_name: name,
+                identity,
                 dialled,
                 trace: decision.trace,
                 plan_revision,
@@ -79,6 +81,11 @@ impl Switch {
         self.carry_out(call_key, words, now);
     }
 
+    /// The name of an extension; empty if there is none.
+    fn name_of(&self, number: &str) -> &str {
+        self.directory.extension(number).map_or("", |extension| &extension.name)
+    }
+
     /// Carries out a feature's words; what they lead to at once is told back to it.
     pub(super) fn carry_out(&mut self, key: CallKey, words: Vec<Word>, now: Now) {
         for word in words {
@@ -92,7 +99,13 @@ impl Switch {
                 Word::Ring(number) => {
                     let sips = self.calls.get(&key).is_some_and(|ongoing| ongoing.call.a.sips);
                     let kept = |binding: &&Binding| !sips || binding.flow.transport == Transport::Tls;
-                    let phones: Vec<Phone> = self.registrar.bindings(number.as_str()).iter().filter(kept).map(phone_of).collect();
+                    let phones: Vec<Phone> = self
+                        .registrar
+                        .bindings(number.as_str())
+                        .iter()
+                        .filter(kept)
+                        .map(|binding| phone_of(binding, self.name_of(number.as_str())))
+                        .collect();
                     let mut rung = 0;
                     for phone in &phones {
                         self.with_call(key, now, |call, outside| {
@@ -247,11 +260,12 @@ impl Switch {
     }
 }
 
-fn phone_of(binding: &Binding) -> Phone {
+fn phone_of(binding: &Binding, name: &str) -> Phone {
     Phone {
         party: binding.aor.to_string(),
         contact: binding.contact.clone(),
         flow: binding.flow,
         user_agent: binding.user_agent.clone(),
+        name: name.to_owned(),
     }
 }

@@ -30,9 +30,9 @@ impl Switch {
                 }
                 self.say_goodbye(key, now);
             }
-            Heard::Cancelled { key, .. } => {
+            Heard::Cancelled { key, message } => {
                 if let Some((call, _)) = self.index.servers.get(&key).copied() {
-                    self.with_call(call, now, |call, outside| call.cancelled(outside));
+                    self.with_call(call, now, |call, outside| call.cancelled(&message, outside));
                 }
             }
             Heard::Response { key, flow, message } => self.response(key, flow, &message, now),
@@ -79,7 +79,7 @@ impl Switch {
         match message.method() {
             Method::Bye => {
                 self.refuse(key, message, 200, now);
-                self.with_call(call, now, |call, outside| call.bye(leg, outside));
+                self.with_call(call, now, |call, outside| call.bye(leg, message, outside));
             }
             Method::Invite => self.with_call(call, now, |call, outside| call.reinvited(leg, key, message, outside)),
             Method::Info => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),

@@ -14,7 +14,7 @@
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
 //! | `numbers: 202 97=OPUS` | which payload number a phone is sent |
-//! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `bindings: 201 2`, `drained` | what must be so |
+//! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `caller: 201`, `bindings: 201 2`, `drained` | what must be so |
 //!
 //! At the end time passes, and nothing may be left over: no call, no transaction, no index entry, no open port.
 
@@ -67,6 +67,7 @@ struct House {
     waiting: Vec<(SaveKey, Vec<BindingChange>)>,
     records: VecDeque<CallRecord>,
     last_trace: Vec<String>,
+    last_caller: String,
     live: Vec<CallKey>,
     drained: bool,
     connections: u64,
@@ -133,6 +134,7 @@ impl House {
             waiting: Vec::new(),
             records: VecDeque::new(),
             last_trace: Vec::new(),
+            last_caller: String::new(),
             live: Vec::new(),
             drained: false,
             connections: 0,
@@ -214,6 +216,7 @@ impl House {
                 self.equal(self.disk.keys().filter(|(of, _)| of == aor).count().to_string(), count.to_owned(), "bindings on disk");
             }
             "record" => self.record(rest),
+            "caller" => self.equal(self.last_caller.clone(), rest.to_owned(), "the caller"),
             "trace" => {
                 let all = rest.split(' ').all(|code| self.last_trace.iter().any(|known| known == code));
                 self.assert(all, &format!("the trace says {:?}", self.last_trace));
@@ -515,6 +518,7 @@ impl House {
             let found: Vec<String> = record.legs[1..].iter().map(|leg| format!("{}={}", leg.party, leg.end)).collect();
             self.equal(found.join(" "), legs.to_owned(), "the legs");
         }
+        self.last_caller.clone_from(&record.caller);
         self.last_trace = record
             .trace
             .steps

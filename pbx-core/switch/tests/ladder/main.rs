@@ -10,6 +10,7 @@ mod words;
 mod call;
 mod fork;
 mod hold;
+mod identity;
 mod in_dialog;
 mod offer;
 mod reborn;
