@@ -48,6 +48,19 @@ impl Builder {
         builder
     }
 
+    /// The same request once more, without the headers that are to be written anew, and with its body.
+    pub fn again(request: &Message, without: &[HeaderName]) -> Builder {
+        let body = request.body();
+        let length = [HeaderName::ContentType, HeaderName::ContentLength];
+        let mut builder = Builder::request(request.method(), request.request_uri());
+        for (name, spelt, value) in request.all_headers().filter(|(name, ..)| !without.contains(name) && !length.contains(name)) {
+            let spelt = if name == HeaderName::Other { spelt } else { name.as_str().as_bytes() };
+            builder = builder.field(spelt, &[value]);
+        }
+        let content_type = request.header(HeaderName::ContentType).map(String::from_utf8_lossy).unwrap_or_default();
+        builder.body(&content_type, body)
+    }
+
     fn start(parts: &[&str]) -> Builder {
         let mut head = BytesMut::with_capacity(768);
         for part in parts {

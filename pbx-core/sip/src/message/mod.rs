@@ -3,6 +3,7 @@
 //! What we do not know stays as it came, in its order. Nothing is decoded before it is split. RFC 3261 7, 18.3, 20, 25.
 
 mod builder;
+mod call_views;
 mod check;
 mod error;
 pub mod framing;
@@ -18,6 +19,7 @@ mod via;
 mod views;
 
 pub use builder::{Builder, reason_phrase};
+pub use call_views::{RAck, Refresher, Replaces, SessionExpires};
 pub use check::{Rejection, Supported};
 pub use error::{Fault, Flaw, HeaderError, ParseError};
 pub use header_name::HeaderName;

@@ -54,6 +54,11 @@ pub enum Heard {
         /// The INVITE.
         key: ServerKey,
     },
+    /// 64*T1 went by after a provisional response that was sent reliably, without a PRACK: turn the INVITE away (RFC 3262 3).
+    ProvisionalNotAcknowledged {
+        /// The INVITE.
+        key: ServerKey,
+    },
     /// The caller gives up an INVITE that has no final response. The CANCEL is answered; the INVITE wants its 487.
     Cancelled {
         /// The INVITE.

@@ -60,9 +60,32 @@ impl Stack {
 
     /// Answers a request. After a final response nothing else is sent; an INVITE's 2xx goes out again until its ACK.
     pub fn respond(&mut self, key: ServerKey, response: Message, now: Now) {
+        self.respond_with(key, response, false, now);
+    }
+
+    /// Answers an INVITE provisionally, and again until [`provisional_acknowledged`](Stack::provisional_acknowledged); the response has
+    /// its RSeq already (RFC 3262 3).
+    pub fn respond_reliably(&mut self, key: ServerKey, response: Message, now: Now) {
+        self.respond_with(key, response, true, now);
+    }
+
+    /// The PRACK of what was sent reliably has come.
+    pub fn provisional_acknowledged(&mut self, key: ServerKey) {
+        let Some(server) = self.servers.get_mut(&key) else { return };
+        if let ServerMachine::Invite(machine) = &mut server.machine {
+            machine.provisional_acknowledged();
+        }
+        let deadline = server.machine.poll_deadline();
+        self.deadlines.set(Wake::Server(key), deadline);
+    }
+
+    fn respond_with(&mut self, key: ServerKey, response: Message, reliably: bool, now: Now) {
         let Some(server) = self.servers.get_mut(&key) else { return };
         let Some(status) = response.status() else { return };
         let send = match &mut server.machine {
+            ServerMachine::Invite(machine) if reliably && (101..200).contains(&status) => {
+                machine.respond_reliably(now.tick) == invite_server::Step::Send
+            }
             ServerMachine::Invite(machine) => machine.respond(status, now.tick) == invite_server::Step::Send,
             ServerMachine::Other(machine) => {
                 let reliable = server.reply.transport.is_reliable();
@@ -206,6 +229,7 @@ impl Stack {
                 self.heard.push_back(Heard::NotAcknowledged { key });
                 return;
             }
+            invite_server::Step::ProvisionalNotAcknowledged => self.heard.push_back(Heard::ProvisionalNotAcknowledged { key }),
             invite_server::Step::Over => return self.forget_server(key),
             invite_server::Step::Nothing | invite_server::Step::Acknowledged => {}
         }

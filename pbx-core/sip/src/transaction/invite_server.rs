@@ -28,6 +28,8 @@ pub enum Step {
     Send,
     /// Hand the ACK of our 2xx up.
     Acknowledged,
+    /// A provisional response that was sent reliably has had no PRACK for 64*T1: turn the INVITE away (RFC 3262 3).
+    ProvisionalNotAcknowledged,
     /// Our 2xx was never acknowledged: forget the transaction, and tell.
     NotAcknowledged,
     /// Forget the transaction.
@@ -56,6 +58,8 @@ impl InviteServer {
         if self.state != State::Proceeding {
             return Step::Nothing;
         }
+        self.pause = self.timers.t1;
+        (self.resend, self.end) = (None, None);
         if status >= 200 {
             let accepted = status < 300;
             self.state = if accepted { State::Accepted { acknowledged: false } } else { State::Completed };
@@ -64,6 +68,22 @@ impl InviteServer {
             self.resend = (accepted || !self.reliable).then(|| now + self.timers.t1);
         }
         Step::Send
+    }
+
+    /// We answer provisionally, and send it again until its PRACK has come (RFC 3262 3).
+    pub fn respond_reliably(&mut self, now: Tick) -> Step {
+        let step = self.respond(180, now);
+        if step == Step::Send {
+            (self.resend, self.end) = (Some(now + self.timers.t1), Some(now + self.timers.whole()));
+        }
+        step
+    }
+
+    /// The PRACK of what was sent reliably has come.
+    pub fn provisional_acknowledged(&mut self) {
+        if self.state == State::Proceeding {
+            (self.resend, self.end) = (None, None);
+        }
     }
 
     /// The INVITE came again.
@@ -92,11 +112,17 @@ impl InviteServer {
 
     /// A deadline has come.
     pub fn deadline(&mut self, now: Tick) -> Step {
+        if self.state == State::Proceeding && self.end.is_some_and(|end| end <= now) {
+            (self.resend, self.end) = (None, None);
+            return Step::ProvisionalNotAcknowledged;
+        }
         if self.end.is_some_and(|end| end <= now) {
             return if self.state == (State::Accepted { acknowledged: false }) { Step::NotAcknowledged } else { Step::Over };
         }
         if self.resend.is_some_and(|resend| resend <= now) {
-            self.pause = (self.pause * 2).min(self.timers.t2);
+            // A provisional response knows no T2: each pause is twice the one before (RFC 3262 3).
+            let provisional = self.state == State::Proceeding;
+            self.pause = if provisional { self.pause * 2 } else { (self.pause * 2).min(self.timers.t2) };
             self.resend = Some(now + self.pause);
             return Step::Send;
         }
@@ -134,6 +160,26 @@ mod tests {
         assert_eq!(invite.acknowledge(ms(1700)), Step::Nothing);
         assert_eq!(invite.again(), Step::Nothing);
         assert_eq!((invite.poll_deadline(), invite.deadline(ms(6700))), (Some(ms(6700)), Step::Over));
+    }
+
+    #[test]
+    fn a_reliable_provisional_response_is_sent_until_its_prack_or_given_up() {
+        let mut invite = InviteServer::new(Timers::default(), true);
+        assert_eq!(invite.respond_reliably(ms(0)), Step::Send);
+        let mut sent = Vec::new();
+        let mut given_up = invite.clone();
+        while let Some(next) = given_up.poll_deadline() {
+            match given_up.deadline(next) {
+                Step::Send => sent.push(next.0 / 1000),
+                step => assert_eq!((step, next), (Step::ProvisionalNotAcknowledged, ms(32_000))),
+            }
+        }
+        assert_eq!(sent, [500, 1500, 3500, 7500, 15_500, 31_500]);
+        assert!(given_up.is_open(), "the INVITE still wants its final answer");
+        invite.provisional_acknowledged();
+        assert_eq!(invite.poll_deadline(), None);
+        invite.respond(200, ms(900));
+        assert_eq!(invite.poll_deadline(), Some(ms(1400)), "a 2xx begins with T1 again");
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl Ladder {
                     self.heard.last().map(|(_, message)| message.method().to_string()).unwrap_or_default()
                 }
                 Heard::Acknowledged { message, .. } | Heard::Cancelled { message, .. } => message.method().to_string(),
+                Heard::ProvisionalNotAcknowledged { .. } => "that a provisional response has no PRACK".to_owned(),
                 Heard::NotAcknowledged { .. } => "that nobody acknowledged".to_owned(),
                 Heard::Response { key, message, .. } => {
                     assert_eq!(Some(key), self.asked);

@@ -6,6 +6,7 @@ use pbx_sip::message::{HeaderName, Message};
 use pbx_sip::sdp::{Description, SdpError};
 use pbx_sip::stack::ServerKey;
 
+use crate::call::session_timer::is_too_brief;
 use crate::call::{Call, CallKey, Identity, Leg, Outside, brand, is_sips};
 use crate::dialplan::{Caller, Trace};
 
@@ -35,6 +36,9 @@ impl Call {
     /// Leg A, offered. The status to refuse with, if its INVITE cannot be worked on.
     pub fn begin(beginning: Beginning<'_>, outside: &mut Outside<'_>) -> Result<Call, u16> {
         let Beginning { key, caller, identity, dialled, trace, plan_revision, invite, server, flow } = beginning;
+        if is_too_brief(invite) {
+            return Err(422);
+        }
         let tag = outside.entropy.token();
         let dialog = Dialog::uas(invite, &tag).map_err(|_| 400u16)?;
         let body = invite.body();
@@ -42,6 +46,7 @@ impl Call {
         let party = caller.as_str().to_owned();
         let mut a = Leg::new(&party, flow, outside);
         a.sips = is_sips(invite.request_uri());
+        a.ability.learn(invite);
         a.user_agent = invite.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect());
         outside.index.dialogs.insert(dialog.id.clone(), (key, a.key));
         outside.index.servers.insert(server, (key, a.key));

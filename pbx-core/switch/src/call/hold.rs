@@ -7,25 +7,35 @@ use pbx_sip::sdp::{Description, agreed};
 use pbx_sip::stack::ServerKey;
 
 use crate::call::begin::refused;
-use crate::call::{Call, Outside, Signal};
+use crate::call::session_timer::is_too_brief;
+use crate::call::update::explained;
+use crate::call::{Call, LegState, Outside, Signal};
 
 impl Call {
     /// Does a request on this leg come after those before it (RFC 3261 12.2.2)?
     pub fn in_order(&mut self, key: LegKey, request: &Message) -> bool {
-        self.leg(key).and_then(|leg| leg.dialog.as_mut()).is_some_and(|dialog| dialog.accept(request).is_ok())
+        self.leg(key).and_then(|leg| leg.dialog_of(request)).is_some_and(|dialog| dialog.accept(request).is_ok())
     }
 
     /// A re-INVITE. Hold is answered by us: the other side hears nothing from here on, and is not asked.
     pub fn reinvited(&mut self, key: LegKey, server: ServerKey, request: &Message, outside: &mut Outside<'_>) -> Signal {
         let call = self.key;
-        let established = self.answered.is_some();
+        let seconds = outside.entropy.u64() % 11;
         let Some(leg) = self.leg(key) else { return Signal::Nothing };
-        // One offer at a time (RFC 3261 14.2): ours is still open, or theirs has no final response yet.
-        if !established || leg.offer_open || leg.server.is_some() {
-            let response = Builder::response_to(request, 491, None).build();
+        // One offer at a time (RFC 3261 14.2): theirs has no final response yet, or ours is still open.
+        let refuse = if leg.state != LegState::Answered {
+            Some(500)
+        } else if leg.has_offered() || leg.server.is_some() {
+            Some(491)
+        } else {
+            is_too_brief(request).then_some(422)
+        };
+        if let Some(status) = refuse {
+            let response = explained(Builder::response_to(request, status, None), status, seconds).build();
             outside.stack.respond(server, response, outside.now);
             return Signal::Nothing;
         }
+        leg.ability.learn(request);
         let offer = request.body();
         if offer.is_empty() {
             // A wish to hear what we can do: an offer of ours, with what was agreed.

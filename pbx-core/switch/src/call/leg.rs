@@ -3,15 +3,19 @@
 use bytes::Bytes;
 use pbx_media_words::{Command, Direction, Figures, LegKey, Payload, PortPair, Remote};
 use pbx_sip::clock::{Tick, Wall};
-use pbx_sip::dialog::Dialog;
+use pbx_sip::dialog::{Dialog, DialogId};
 use pbx_sip::flow::{Flow, Transport};
 use pbx_sip::message::{Builder, HeaderName, Message};
 use pbx_sip::sdp::{self, Description, Format, Local};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::call::ability::{ALLOW, Ability, SUPPORTED};
 use crate::call::identity::{Identity, Side};
-use crate::call::{ALLOW, LegRecord, Outside, brand};
+use crate::call::reliable::{Early, Reliable};
+use crate::call::session_timer::SessionTimer;
+use crate::call::update::Asking;
+use crate::call::{LegRecord, Outside, brand};
 
 /// How far a leg has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,18 @@ pub struct Leg {
     pub state: LegState,
     /// Once there is one.
     pub dialog: Option<Dialog>,
+    /// Those that reliable provisional responses to our INVITE began.
+    pub(crate) early: Vec<Early>,
+    /// What it was told reliably before its INVITE had a final response.
+    pub(crate) reliable: Option<Reliable>,
+    /// What it can do.
+    pub ability: Ability,
+    /// Until when its session is good.
+    pub(crate) timer: Option<SessionTimer>,
+    /// The shortest session that it or what stands before it bears, in seconds.
+    pub(crate) min_se_s: u32,
+    /// What we ask of it within its dialog.
+    pub(crate) asking: Asking,
     /// Its INVITE that waits for our final response or its ACK.
     pub server: Option<ServerKey>,
     /// Its first INVITE was acknowledged.
@@ -94,6 +110,12 @@ impl Leg {
             sips: false,
             state: LegState::Offered,
             dialog: None,
+            early: Vec::new(),
+            reliable: None,
+            ability: Ability::default(),
+            timer: None,
+            min_se_s: 0,
+            asking: Asking::default(),
             server: None,
             acknowledged: false,
             client: None,
@@ -148,16 +170,31 @@ impl Leg {
     /// Accepts the INVITE that waits, with our side of the session: the answer to its offer, or an offer of ours where it made none.
     pub fn accept(&mut self, outside: &mut Outside<'_>) {
         let (Some(server), Ok(invite)) = (self.server, Message::parse(self.invite.clone())) else { return };
+        if self.accept_later() {
+            return;
+        }
+        let settled = self.reliable.take().is_some_and(|reliable| reliable.settled);
         let body = match (&mut self.local, &self.remote) {
+            // Offered and answered before: another description would be another offer.
+            _ if settled => Bytes::new(),
             (Some(local), Some(offer)) if !self.offer_open => local.answer(offer, &self.formats, offer.direction.mirrored()),
-            (Some(local), _) => local.offer(&self.formats, sdp::Direction::SendRecv, None),
+            // As many streams as before, in the same places (RFC 3264 8).
+            (Some(local), Some(before)) => local.answer(before, &self.formats, sdp::Direction::SendRecv),
+            (Some(local), None) => local.offer(&self.formats, sdp::Direction::SendRecv, None),
             (None, _) => Bytes::new(),
         };
         let tag = self.dialog.as_ref().map(|dialog| dialog.id.local_tag.as_str());
         let response = self.signed(Builder::response_to(&invite, 200, tag), outside).header(HeaderName::Allow, ALLOW);
         let response = self.introduced(response, Side::Called, outside);
-        let response = response.header(HeaderName::Supported, "").body("application/sdp", body);
+        let response = response.header(HeaderName::Supported, SUPPORTED);
+        let response = self.timed_answer(&invite, response, outside.now).body("application/sdp", body);
         outside.stack.respond(server, response.build(), outside.now);
+    }
+
+    /// The dialog that a request of theirs belongs to.
+    pub(crate) fn dialog_of(&mut self, request: &Message) -> Option<&mut Dialog> {
+        let id = DialogId::of_request(request)?;
+        self.dialog.iter_mut().chain(self.early.iter_mut().map(|early| &mut early.dialog)).find(|dialog| dialog.id == id)
     }
 
     /// Gives its media back and says how it ended; once.

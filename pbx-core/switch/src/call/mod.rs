@@ -1,6 +1,7 @@
 //! The call model: two legs, each with a dialog and a negotiation of its own, and who hears whom. Decides nothing about who is rung;
 //! that is a feature's business.
 
+pub(crate) mod ability;
 mod begin;
 mod brand;
 mod hold;
@@ -10,7 +11,10 @@ mod model;
 mod reason;
 mod record;
 mod refusal;
+mod reliable;
 mod resume;
+pub(crate) mod session_timer;
+mod update;
 
 use pbx_media_words::LegKey;
 use pbx_sip::dialog::DialogId;
@@ -23,7 +27,6 @@ use std::collections::{BTreeMap, VecDeque};
 pub use begin::Beginning;
 pub use identity::Identity;
 pub use leg::{Leg, LegState};
-pub(crate) use model::ALLOW;
 pub use model::{Call, Signal};
 pub use pbx_media_words::{Figures, Reported};
 pub use record::{CallRecord, LegRecord, Outcome};

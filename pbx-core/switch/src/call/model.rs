@@ -10,8 +10,10 @@ use pbx_sip::sdp::{Description, Direction, Format, agreed};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Serialize};
 
+use crate::call::ability::{ALLOW, SUPPORTED, requires};
 use crate::call::identity::{Identity, Side, wishes_privacy};
 use crate::call::reason::{self, ELSEWHERE};
+use crate::call::reliable::Progress;
 use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Phone, Refusal, brand, is_sips};
 use crate::dialplan::{Step, Trace};
 
@@ -77,10 +79,7 @@ impl Call {
         if !self.a.open(outside) || !leg.open(outside) {
             return false;
         }
-        let formats = match &self.a.remote {
-            Some(offer) => offer.formats.clone(),
-            None => usual_formats(),
-        };
+        let formats = self.offered();
         let ptime_ms = self.a.remote.as_ref().and_then(|offer| offer.ptime_ms);
         let body = leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, ptime_ms)).unwrap_or_default();
         leg.formats = formats;
@@ -94,7 +93,8 @@ impl Call {
             .header(HeaderName::CallId, format!("{}@{}", outside.entropy.token(), outside.domain))
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::Supported, "");
+            .header(HeaderName::Supported, SUPPORTED);
+        invite = leg.timed_request(invite);
         invite = leg.introduced(invite, Side::Calling, outside);
         for by in self.caller.diversions(outside.domain) {
             invite = invite.header(HeaderName::Diversion, by);
@@ -110,6 +110,28 @@ impl Call {
         outside.index.legs.insert(leg.key, self.key);
         self.b.push(leg);
         true
+    }
+
+    /// Asks a phone again that finds the interval of its session timer too short (RFC 4028 7.3): the same INVITE under the next number.
+    fn ring_again(&mut self, place: usize, outside: &mut Outside<'_>) -> Signal {
+        let key = self.key;
+        let leg = &mut self.b[place];
+        let Some(before) = leg.client.take() else { return Signal::Nothing };
+        outside.index.clients.remove(&before);
+        if leg.state == LegState::Over {
+            return Signal::Nothing;
+        }
+        let Some((invite, number)) = outside.stack.sent(before).and_then(|sent| Some((sent.clone(), sent.cseq().ok()?.number)))
+        else {
+            return self.leg_refused(place, Refusal::Unreachable, outside);
+        };
+        let anew = [HeaderName::Via, HeaderName::CSeq, HeaderName::SessionExpires, HeaderName::MinSe];
+        let again = leg.timed_request(Builder::again(&invite, &anew).header(HeaderName::CSeq, format!("{} INVITE", number + 1)));
+        let client = outside.stack.request(again, leg.flow, outside.now);
+        leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
+        leg.client = Some(client);
+        outside.index.clients.insert(client, (key, leg.key));
+        Signal::Nothing
     }
 
     /// Nobody came: every phone that still rings is told to stop.
@@ -166,6 +188,9 @@ impl Call {
             }
             return Signal::Nothing;
         }
+        if self.leg(leg).is_some_and(|leg| leg.asking.asked.as_ref().is_some_and(|asked| asked.client == client)) {
+            return self.answered_our_offer(leg, message, outside);
+        }
         if self.leg(leg).is_some_and(|leg| leg.probe == Some(client)) {
             return if status < 200 { Signal::Nothing } else { self.probed(leg, client, !matches!(status, 408 | 481), outside) };
         }
@@ -176,6 +201,7 @@ impl Call {
             ..=100 => Signal::Nothing,
             101..=199 => self.provisional(place, message, outside),
             200..=299 => self.accepted(place, client, message, outside),
+            422 if self.b[place].takes_longer_interval(message) => self.ring_again(place, outside),
             _ => self.leg_refused(place, Refusal::of_status(status), outside),
         }
     }
@@ -186,6 +212,9 @@ impl Call {
             let (_, server, request) = self.infos.swap_remove(at);
             self.answer_info(server, request, 408, outside);
             return Signal::Nothing;
+        }
+        if self.leg(leg).is_some_and(|leg| leg.asking.asked.as_ref().is_some_and(|asked| asked.client == client)) {
+            return self.hang_up(Outcome::Lost, outside);
         }
         if self.leg(leg).is_some_and(|leg| leg.probe == Some(client)) {
             return self.probed(leg, client, false, outside);
@@ -201,20 +230,13 @@ impl Call {
         let Some(leg) = self.leg(leg) else { return Signal::Nothing };
         (leg.server, leg.invite) = (None, Bytes::new());
         leg.acknowledged = true;
-        if !leg.offer_open {
-            return Signal::Nothing;
-        }
-        leg.offer_open = false;
-        let answer = Description::parse(&message.body()).ok();
-        let formats = answer.as_ref().map(|answer| agreed(&leg.formats, &answer.formats)).unwrap_or_default();
-        if formats.is_empty() {
+        let asked = std::mem::take(&mut leg.offer_open);
+        if asked && !leg.take_answer(&message.body(), outside) {
             // An offer that is never answered is a call nobody hears (RFC 3261 13.2.1).
             return self.over(Outcome::Lost, None, outside);
         }
-        leg.formats = formats;
-        leg.remote = answer;
-        leg.expect(outside);
-        Signal::Changed
+        self.ask_what_is_wished(outside);
+        if asked { Signal::Changed } else { Signal::Nothing }
     }
 
     /// Our 2xx was never acknowledged.
@@ -229,6 +251,11 @@ impl Call {
     pub fn cancelled(&mut self, cancel: &Message, outside: &mut Outside<'_>) -> Signal {
         self.goodbye = reason::given(cancel);
         self.over(Outcome::Abandoned, None, outside)
+    }
+
+    /// May this side say BYE? A phone that rings may only refuse.
+    pub fn may_end(&self, leg: LegKey) -> bool {
+        self.a.key == leg || self.legs().any(|each| each.key == leg && each.state == LegState::Answered)
     }
 
     /// BYE on one of its legs.
@@ -340,22 +367,17 @@ impl Call {
     }
 
     /// Leg A's INVITE.
-    fn invite(&self) -> Option<Message> {
+    pub(crate) fn invite(&self) -> Option<Message> {
         Message::parse(self.a.invite.clone()).ok()
     }
 
-    fn respond(&mut self, status: u16, body: Option<Bytes>, outside: &mut Outside<'_>) {
+    /// Turns leg A's INVITE away.
+    fn respond(&mut self, status: u16, outside: &mut Outside<'_>) {
         let (Some(server), Some(invite)) = (self.a.server, self.invite()) else { return };
         let tag = self.a.dialog.as_ref().map(|dialog| dialog.id.local_tag.clone());
         let mut response = Builder::response_to(&invite, status, tag.as_deref());
-        if status < 200 {
-            response = self.a.introduced(self.a.signed(response, outside), Side::Called, outside);
-        }
         if status == 503 {
             response = response.header(HeaderName::RetryAfter, "60");
-        }
-        if let Some(body) = body {
-            response = response.body("application/sdp", body);
         }
         outside.stack.respond(server, response.build(), outside.now);
     }
@@ -364,23 +386,39 @@ impl Call {
         if self.is_over() || self.answered.is_some() {
             return Signal::Nothing;
         }
+        self.b[place].ability.learn(message);
+        let mut described = (!message.body().is_empty()).then(|| Description::parse(&message.body()).ok()).flatten();
+        if message.rseq().is_some() && requires(message, "100rel") {
+            let Some(invite) = self.b[place].client.and_then(|client| outside.stack.sent(client)).cloned() else {
+                return Signal::Nothing;
+            };
+            if !self.prack(place, &invite, message, outside) {
+                return Signal::Nothing;
+            }
+        }
+        // What was answered reliably is the answer.
+        let early =
+            self.b[place].early.iter().find(|early| message.to().is_ok_and(|to| to.tag() == Some(&early.dialog.id.remote_tag)));
+        if let Some(answer) = early.and_then(|early| early.answer.clone())
+            && (described.is_some() || self.b[place].remote.is_none())
+        {
+            described = Some(answer);
+        }
         let alone = self.b.iter().filter(|leg| leg.state != LegState::Over).count() == 1;
-        let early = (!message.body().is_empty()).then(|| Description::parse(&message.body()).ok()).flatten();
         let before = self.b[place].state;
         self.b[place].state = LegState::Ringing;
         self.reached(place, message);
-        if let (true, Some(answer), Some(_)) = (alone, early, &self.a.remote)
+        if let (true, Some(answer), Some(_)) = (alone, described, &self.a.remote)
             && self.connect(place, answer, outside)
         {
             // Early media: the caller hears what the one phone sends, a tone or an announcement.
-            let body = self.answer_to_a();
             (self.rang, self.early) = (true, true);
-            self.respond(183, body, outside);
+            self.progress(Progress { status: 183, described: true }, outside);
             return Signal::Changed;
         }
         if !self.rang {
             self.rang = true;
-            self.respond(180, None, outside);
+            self.progress(Progress { status: 180, described: false }, outside);
         }
         if before == LegState::Ringing { Signal::Nothing } else { Signal::Changed }
     }
@@ -391,10 +429,17 @@ impl Call {
         };
         dialog.early = false;
         let flow = self.b[place].flow;
-        outside.stack.acknowledge(client, dialog.ack(1), flow);
+        let number = dialog.local_cseq;
+        let early = self.b[place].early.iter().find(|early| early.dialog.id == dialog.id);
+        // It goes on from where its early dialog was.
+        let settled = early.and_then(|early| {
+            (dialog.local_cseq, dialog.remote_cseq) = (early.dialog.local_cseq, early.dialog.remote_cseq);
+            early.answer.clone()
+        });
+        outside.stack.acknowledge(client, dialog.ack(number), flow);
         let too_late = self.is_over() || self.answered.is_some() || self.b[place].state == LegState::Over;
         let connected = !too_late
-            && match Description::parse(&message.body()) {
+            && match settled.map_or_else(|| Description::parse(&message.body()), Ok) {
                 Ok(answer) => self.connect(place, answer, outside),
                 // The answer may have come in a provisional response already (RFC 3261 13.2.1).
                 Err(_) => self.b[place].remote.is_some(),
@@ -405,6 +450,9 @@ impl Call {
             return if too_late { Signal::Nothing } else { self.leg_refused(place, Refusal::NoCommonCodec, outside) };
         }
         let key = self.b[place].key;
+        self.b[place].forget_early(outside);
+        self.b[place].ability.learn(message);
+        self.b[place].timer_agreed(message, outside.now);
         outside.index.dialogs.insert(dialog.id.clone(), (self.key, key));
         self.b[place].dialog = Some(dialog);
         self.b[place].invite = Bytes::new();
@@ -425,6 +473,11 @@ impl Call {
         Signal::Changed
     }
 
+    /// What a phone that is rung is offered.
+    fn offered(&self) -> Vec<Format> {
+        self.a.remote.as_ref().map_or_else(usual_formats, |offer| offer.formats.clone())
+    }
+
     /// The caller may know whom the call has reached, unless they do not wish it (RFC 3325 5).
     fn reached(&mut self, place: usize, message: &Message) {
         let b = &self.b[place];
@@ -435,13 +488,20 @@ impl Call {
 
     /// Takes a phone's answer: what both sides can speak, and who hears whom. False if they have nothing in common.
     fn connect(&mut self, place: usize, answer: Description, outside: &mut Outside<'_>) -> bool {
-        let taken = agreed(&self.b[place].formats, &answer.formats);
+        let taken = agreed(&self.offered(), &answer.formats);
         // Where they number a format otherwise than our offer did, they are sent their own number.
         let theirs = agreed(&answer.formats, &taken);
-        if theirs.is_empty() || self.early && agreed(&self.a.formats, &taken).is_empty() {
+        if theirs.is_empty() {
             return false;
         }
-        // What leg A was answered early is the answer to its offer, and stays so.
+        // What leg A was answered early is the answer to its offer, and stays so; another codec is asked of it later.
+        if self.early && agreed(&self.a.formats, &taken).is_empty() {
+            let others = self.a.remote.as_ref().map(|offer| agreed(&offer.formats, &taken)).unwrap_or_default();
+            if others.is_empty() {
+                return false;
+            }
+            self.a.wish_formats(others);
+        }
         if !self.early {
             self.a.formats = match &self.a.remote {
                 Some(offer) => agreed(&offer.formats, &taken),
@@ -460,7 +520,7 @@ impl Call {
     }
 
     /// Our answer to leg A's offer; the same each time it is sent.
-    fn answer_to_a(&mut self) -> Option<Bytes> {
+    pub(crate) fn answer_to_a(&mut self) -> Option<Bytes> {
         let offer = self.a.remote.clone()?;
         let formats = self.a.formats.clone();
         self.a.local.as_mut().map(|local| local.answer(&offer, &formats, offer.direction.mirrored()))
@@ -475,6 +535,7 @@ impl Call {
         if before == LegState::Over {
             return Signal::Nothing;
         }
+        self.b[place].forget_early(outside);
         self.b[place].end(refusal.code(), outside);
         if self.is_over() || self.answered.is_some() {
             return Signal::Nothing;
@@ -502,13 +563,16 @@ impl Call {
         if let Outcome::Refused(refusal) = outcome {
             self.turned(refusal.code(), outside.now.wall);
         }
-        if self.answered.is_none() {
+        let unanswered = self.is_unanswered();
+        if unanswered {
             let status = match outcome {
                 Outcome::Refused(refusal) => refusal.status(),
                 Outcome::Abandoned => 487,
+                // It acknowledged nothing (RFC 3262 3).
+                Outcome::Lost if self.a.unacknowledged() => 504,
                 Outcome::Answered | Outcome::Lost | Outcome::HungUp => 480,
             };
-            self.respond(status, None, outside);
+            self.respond(status, outside);
         }
         for (client, server, request) in std::mem::take(&mut self.infos) {
             outside.index.clients.remove(&client);
@@ -518,10 +582,12 @@ impl Call {
         let goodbye = self.goodbye.take();
         self.cancel_all(goodbye.as_deref(), how, outside);
         // What still comes for a call that is over is answered without it.
+        let a = self.a.key;
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
+            leg.forget_early(outside);
             if let Some(mut dialog) = leg.dialog.take() {
                 outside.index.dialogs.remove(&dialog.id);
-                if leg.answered.is_some() && gone != Some(leg.key) {
+                if leg.answered.is_some() && gone != Some(leg.key) && !(unanswered && leg.key == a) {
                     let mut bye = leg.signed(dialog.request(&Method::Bye), outside);
                     if let Some(goodbye) = &goodbye {
                         bye = bye.header(HeaderName::Reason, goodbye);
@@ -533,7 +599,8 @@ impl Call {
                     }
                 }
             }
-            for client in [leg.client.take(), leg.probe.take()].into_iter().flatten() {
+            let asked = leg.asking.asked.take().map(|asked| asked.client);
+            for client in [leg.client.take(), leg.probe.take(), asked].into_iter().flatten() {
                 outside.index.clients.remove(&client);
             }
             if let Some(server) = leg.server.take() {
@@ -546,11 +613,8 @@ impl Call {
     }
 }
 
-/// What we can be asked.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
-
 /// The offer to a phone whose caller made none: what every phone of this decade speaks, the French order first.
-fn usual_formats() -> Vec<Format> {
+pub(crate) fn usual_formats() -> Vec<Format> {
     let format = |number, encoding: &str, clock_hz, channels, parameters: Option<&str>| Format {
         number,
         encoding: encoding.to_owned(),

@@ -15,6 +15,7 @@ impl Call {
             // Its connection ends with the process.
             leg.flow.connection = ConnectionId::default();
             leg.probe = None;
+            leg.asking.asked = None;
             leg.client = leg.client.filter(|_| !leg.invite.is_empty());
             leg.ports = leg.ports.filter(|_| leg.is_open());
         }
@@ -27,7 +28,7 @@ impl Call {
         let key = self.key;
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
             outside.index.legs.insert(leg.key, key);
-            if let Some(dialog) = &leg.dialog {
+            for dialog in leg.dialog.iter().chain(leg.early.iter().map(|early| &early.dialog)) {
                 outside.index.dialogs.insert(dialog.id.clone(), (key, leg.key));
             }
             leg.take_over_media(outside);
@@ -56,6 +57,9 @@ impl Call {
                 (LegState::Over, Some(client)) => outside.stack.cancel(client, None, outside.now),
                 (LegState::Offered | LegState::Ringing | LegState::Over, _) => {}
             }
+        }
+        if let Some(reliable) = self.a.said_reliably() {
+            self.say(reliable.said, Some(reliable), outside);
         }
         // Without its INVITE nobody can be told that it was answered.
         if self.answered.is_none() && self.a.server.is_none() { self.hang_up(Outcome::Lost, outside) } else { Signal::Changed }

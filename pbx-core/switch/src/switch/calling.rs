@@ -76,7 +76,7 @@ impl Switch {
         };
         let mut feature = Feature::of(&decision.destination, self.config.ring_for);
         let words = feature.handle(Told::Begun);
-        self.calls.insert(call_key, Ongoing { call, feature, wake: None, closing: Vec::new() });
+        self.calls.insert(call_key, Ongoing { call, feature, wake: None, due: None, closing: Vec::new() });
         self.publish_call(call_key);
         self.carry_out(call_key, words, now);
     }
@@ -137,6 +137,7 @@ impl Switch {
         let signal = catch_unwind(AssertUnwindSafe(|| step(&mut ongoing.call, &mut self.outside(now))));
         let answered = !was_answered && ongoing.call.answered.is_some();
         self.calls.insert(key, ongoing);
+        self.set_due(key);
         if answered {
             // From here on nobody waits for an answer; the pulse asks whether anybody is still there.
             self.wake(key, Some(now.tick + PULSE));
@@ -172,7 +173,9 @@ impl Switch {
     pub(super) fn over(&mut self, key: CallKey, now: Now) {
         let Some(ongoing) = self.calls.get_mut(&key) else { return };
         ongoing.closing = ongoing.call.open_media().collect();
-        if ongoing.closing.is_empty() {
+        let closed = ongoing.closing.is_empty();
+        self.set_due(key);
+        if closed {
             self.finish(key, now);
         } else {
             self.wake(key, Some(now.tick + CLOSING));
@@ -208,6 +211,18 @@ impl Switch {
             call.probe(dead_after, outside);
             Signal::Nothing
         });
+    }
+
+    /// Notes when the call's legs want something by themselves.
+    fn set_due(&mut self, key: CallKey) {
+        let Some(ongoing) = self.calls.get_mut(&key) else { return };
+        let due = ongoing.call.due();
+        if let Some(before) = std::mem::replace(&mut ongoing.due, due).filter(|before| Some(*before) != due) {
+            self.dues.remove(&(before, key));
+        }
+        if let Some(due) = due {
+            self.dues.insert((due, key), ());
+        }
     }
 
     pub(super) fn wake(&mut self, key: CallKey, when: Option<Tick>) {

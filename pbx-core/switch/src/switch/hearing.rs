@@ -7,12 +7,11 @@ use pbx_sip::message::{HeaderName, Message, Method, Supported};
 use pbx_sip::stack::{ClientKey, Heard, ServerKey};
 
 use crate::call::CallKey;
-use crate::switch::{ALLOW, Switch};
+use crate::call::ability::{ALLOW, METHODS, OPTION_TAGS, SUPPORTED};
+use crate::switch::Switch;
 
 /// Options, bodies and methods we know.
-const METHODS: [Method; 7] =
-    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Info, Method::Register];
-const SUPPORTED: Supported<'static> = Supported { methods: &METHODS, option_tags: &[], bodies: &[("application", "sdp")] };
+const KNOWN: Supported<'static> = Supported { methods: &METHODS, option_tags: &OPTION_TAGS, bodies: &[("application", "sdp")] };
 
 impl Switch {
     pub(super) fn heard(&mut self, heard: Heard, now: Now) {
@@ -30,6 +29,11 @@ impl Switch {
                 }
                 self.say_goodbye(key, now);
             }
+            Heard::ProvisionalNotAcknowledged { key } => {
+                if let Some((call, _)) = self.index.servers.get(&key).copied() {
+                    self.with_call(call, now, |call, outside| call.not_pracked(outside));
+                }
+            }
             Heard::Cancelled { key, message } => {
                 if let Some((call, _)) = self.index.servers.get(&key).copied() {
                     self.with_call(call, now, |call, outside| call.cancelled(&message, outside));
@@ -45,7 +49,7 @@ impl Switch {
     }
 
     pub(super) fn request(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
-        if let Err(rejection) = message.check_supported(&SUPPORTED) {
+        if let Err(rejection) = message.check_supported(&KNOWN) {
             let mut response = self.reply(message, rejection.status);
             response = match rejection.status {
                 405 | 501 => response.header(HeaderName::Allow, ALLOW),
@@ -77,12 +81,16 @@ impl Switch {
         }
         ongoing.call.reached_by(leg, flow);
         match message.method() {
+            // Only who calls may end a dialog that has not been answered (RFC 3261 15).
+            Method::Bye if !ongoing.call.may_end(leg) => self.refuse(key, message, 481, now),
             Method::Bye => {
                 self.refuse(key, message, 200, now);
                 self.with_call(call, now, |call, outside| call.bye(leg, message, outside));
             }
             Method::Invite => self.with_call(call, now, |call, outside| call.reinvited(leg, key, message, outside)),
             Method::Info => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),
+            Method::Prack => self.with_call(call, now, |call, outside| call.pracked(leg, key, message, outside)),
+            Method::Update => self.with_call(call, now, |call, outside| call.updated(leg, key, message, outside)),
             Method::Options => self.describe_ourselves(key, message, now),
             _ => self.refuse(key, message, 405, now),
         }
@@ -105,7 +113,7 @@ impl Switch {
     /// What we can do (RFC 3261 11.2).
     fn describe_ourselves(&mut self, key: ServerKey, message: &Message, now: Now) {
         let response = self.reply(message, 200).header(HeaderName::Allow, ALLOW).header(HeaderName::Accept, "application/sdp");
-        self.stack.respond(key, response.header(HeaderName::Supported, "").build(), now);
+        self.stack.respond(key, response.header(HeaderName::Supported, SUPPORTED).build(), now);
     }
 
     /// Our 2xx was acknowledged, or never will be: what waited for that may be sent (RFC 3261 15).
@@ -121,9 +129,10 @@ impl Switch {
             Heard::Request { message, .. } => {
                 DialogId::of_request(message).and_then(|dialog| self.index.dialogs.get(&dialog)).map(|(call, _)| *call)
             }
-            Heard::Acknowledged { key, .. } | Heard::NotAcknowledged { key } | Heard::Cancelled { key, .. } => {
-                self.index.servers.get(key).map(|(call, _)| *call)
-            }
+            Heard::Acknowledged { key, .. }
+            | Heard::NotAcknowledged { key }
+            | Heard::ProvisionalNotAcknowledged { key }
+            | Heard::Cancelled { key, .. } => self.index.servers.get(key).map(|(call, _)| *call),
             Heard::Response { key, .. } | Heard::TimedOut { key } | Heard::FlowFailed { key } => {
                 self.index.clients.get(key).map(|(call, _)| *call)
             }

@@ -20,6 +20,7 @@ use pbx_sip::stack::{Heard, ServerKey, Stack};
 use pbx_sip::transaction::Timers;
 
 use crate::action::{Action, SaveKey};
+use crate::call::session_timer::LEAST_S;
 use crate::call::{Call, CallKey, Index, Outcome, Outside};
 use crate::dialplan::Dialplan;
 use crate::directory::{Directory, ExtensionNumber};
@@ -73,6 +74,8 @@ pub struct Switch {
     calls: BTreeMap<CallKey, Ongoing>,
     /// When which call is to be woken.
     wakes: BTreeMap<(Tick, CallKey), ()>,
+    /// When a leg of which call wants something by itself.
+    dues: BTreeMap<(Tick, CallKey), ()>,
     index: Index,
     goodbyes: BTreeMap<ServerKey, (Builder, Flow)>,
     ports: VecDeque<PortPair>,
@@ -104,11 +107,10 @@ struct Ongoing {
     call: Call,
     feature: Feature,
     wake: Option<Tick>,
+    due: Option<Tick>,
     /// Media that has not yet said its last figures, once the call is over.
     closing: Vec<LegKey>,
 }
-
-const ALLOW: &str = crate::call::ALLOW;
 
 impl Switch {
     /// A switch that begins now, with what the store kept.
@@ -139,6 +141,7 @@ impl Switch {
             registrar,
             calls: BTreeMap::new(),
             wakes: BTreeMap::new(),
+            dues: BTreeMap::new(),
             index: Index::default(),
             goodbyes: BTreeMap::new(),
             ports: VecDeque::new(),
@@ -195,6 +198,16 @@ impl Switch {
             self.wakes.pop_first();
             self.guarded(now, |switch| switch.woke(key, now));
         }
+        while let Some((&(when, key), ())) = self.dues.first_key_value() {
+            if when > now.tick {
+                break;
+            }
+            self.dues.pop_first();
+            if let Some(ongoing) = self.calls.get_mut(&key) {
+                ongoing.due = None;
+            }
+            self.guarded(now, |switch| switch.with_call(key, now, Call::on_time));
+        }
         self.settle(now);
     }
 
@@ -207,7 +220,8 @@ impl Switch {
     pub fn poll_deadline(&self, now: Now) -> Option<Tick> {
         let lapse = self.registrar.next_lapse().map(|when| now.tick + (when - now.wall));
         let wake = self.wakes.first_key_value().map(|((when, _), ())| *when);
-        [self.stack.poll_deadline(), lapse, wake].into_iter().flatten().min()
+        let due = self.dues.first_key_value().map(|((when, _), ())| *when);
+        [self.stack.poll_deadline(), lapse, wake, due].into_iter().flatten().min()
     }
 
     /// Calls that are not over.
@@ -232,6 +246,7 @@ impl Switch {
             ("calls", self.calls.len()),
             ("transactions", self.stack.len()),
             ("wakes of calls", self.wakes.len()),
+            ("timers of legs", self.dues.len()),
             ("requests of ours in the index", self.index.clients.len()),
             ("INVITEs to us in the index", self.index.servers.len()),
             ("dialogs in the index", self.index.dialogs.len()),
@@ -294,8 +309,11 @@ impl Switch {
     }
 
     fn refuse(&mut self, key: ServerKey, message: &Message, status: u16, now: Now) {
-        let response = self.reply(message, status).build();
-        self.stack.respond(key, response, now);
+        let mut response = self.reply(message, status);
+        if status == 422 {
+            response = response.header(HeaderName::MinSe, LEAST_S.to_string());
+        }
+        self.stack.respond(key, response.build(), now);
     }
 
     fn publish(&mut self, change: Change) {

@@ -44,7 +44,7 @@ impl Switch {
             let key = call.key;
             let held = call.legs().filter(|leg| leg.ended.is_none()).filter_map(|leg| Some((leg.key, leg.ports?)));
             self.held.extend(held.collect::<Vec<(LegKey, _)>>());
-            self.calls.insert(key, Ongoing { call, feature, wake: None, closing: Vec::new() });
+            self.calls.insert(key, Ongoing { call, feature, wake: None, due: None, closing: Vec::new() });
             self.wake(key, wake);
             self.with_call(key, now, |call, outside| call.resume(outside));
         }

@@ -87,11 +87,11 @@ fn one_offer_at_a_time() {
     ",
     );
     check(
-        "before the call is answered: 491",
+        "before the call is answered: 500, and a time to come back (RFC 3261 14.2)",
         "
         phones: 201 202
         201 -> INVITE 202    202 <- INVITE    202 -> 180    201 <- 180
-        201 -> INVITE dir=sendonly    201 <- 491    201 -> ACK
+        201 -> INVITE dir=sendonly    201 <- 500 {Retry-After}    201 -> ACK
         hang up    201 <- 480 INVITE
         202 <- CANCEL    202 -> 200 CANCEL    202 -> 487    202 <- ACK
         record: hung_up

@@ -72,12 +72,25 @@ fn early_media() {
     ",
     );
     check(
-        "what the caller was answered early is its answer: another codec later ends the attempt",
+        "what the caller was answered early is its answer: another codec later is asked of it when it has acknowledged",
         "
         phones: 201 202
         201 -> INVITE 202 codecs=8,0,101    202 <- INVITE
         202 -> 183 codecs=8 sdp    201 <- 183 codecs=8
-        202 -> 200 codecs=0    202 <- ACK    202 <- BYE    202 -> 200 BYE
+        202 -> 200 codecs=0    202 <- ACK    201 <- 200 codecs=8    201 -> ACK
+        201 <- INVITE codecs=0 dir=sendrecv {CSeq: 1 INVITE} {P-Asserted-Identity: 202}    201 -> 200 codecs=0    201 <- ACK {CSeq: 1 ACK}
+        numbers: 201 0=PCMU    numbers: 202 0=PCMU    media: 201 <-> 202
+        201 -> BYE    201 <- 200 BYE    202 <- BYE    202 -> 200 BYE
+        record: answered
+    ",
+    );
+    check(
+        "and one that it never offered ends the attempt",
+        "
+        phones: 201 202
+        201 -> INVITE 202 codecs=8,0,101    202 <- INVITE
+        202 -> 183 codecs=8 sdp    201 <- 183 codecs=8
+        202 -> 200 codecs=18    202 <- ACK    202 <- BYE    202 -> 200 BYE
         201 <- 488    201 -> ACK
         record: no_common_codec
     ",

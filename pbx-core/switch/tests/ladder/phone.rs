@@ -42,6 +42,8 @@ struct Session {
     invite_cseq: u32,
     refused: bool,
     tag: String,
+    /// What a PRACK would say of the last response that was sent reliably.
+    rack: String,
 }
 
 const HOUSE: &str = "sip:pbx.test";
@@ -206,6 +208,7 @@ impl Phone {
             invite_cseq: 1,
             refused: false,
             tag,
+            rack: String::new(),
         });
         text
     }
@@ -224,7 +227,11 @@ impl Phone {
                 .header("CSeq", &format!("1 {method}"))
                 .body("");
         }
-        let body = if method == "INVITE" { self.description(words, true) } else { String::new() };
+        let asks = ["sdp", "badsdp", "zero", "shut"].iter().any(|flag| words.has(flag))
+            || words.value("dir").is_some()
+            || words.value("codecs").is_some();
+        let described = method == "INVITE" || asks && matches!(method, "UPDATE" | "PRACK");
+        let body = self.description(words, described);
         let mut session = self.sessions.pop().unwrap();
         session.cseq += 1;
         let cseq = words.value("cseq").map_or(session.cseq, |cseq| cseq.parse().unwrap());
@@ -241,6 +248,7 @@ impl Phone {
             .header("Call-ID", &session.call_id)
             .header("CSeq", &format!("{cseq} {method}"))
             .header("Contact", &self.contact());
+        let writing = if method == "PRACK" { writing.header("RAck", &session.rack) } else { writing };
         let text = if method == "INFO" {
             writing.header("Content-Type", "application/dtmf-relay").raw_body("Signal=5\r\nDuration=160\r\n")
         } else {
@@ -295,13 +303,18 @@ impl Phone {
         if method == "INVITE" && code < 300 && !words.has("nocontact") {
             reply = reply.header("Contact", &self.contact());
         }
-        let described = method == "INVITE" && ((200..300).contains(&code) || words.has("sdp"));
+        let described = method == "INVITE" && (200..300).contains(&code) || words.has("sdp");
         reply.body(&if described { self.description(words, true) } else { String::new() })
     }
 
     fn again(&mut self, method: Option<&str>) -> String {
-        let found =
-            |text: &&String| method.is_none_or(|method| text.starts_with(method) || text.contains(&format!(" {method}\r\n")));
+        let found = |text: &&String| {
+            method.is_none_or(|method| {
+                text.starts_with(method)
+                    || text.starts_with(&format!("SIP/2.0 {method}"))
+                    || text.contains(&format!(" {method}\r\n"))
+            })
+        };
         self.sent.iter().rev().find(found).expect("something sent before").clone()
     }
 
@@ -315,7 +328,7 @@ impl Phone {
         self.version += 1;
         let address = if words.has("zero") { "0.0.0.0".to_owned() } else { self.flow.remote.ip().to_string() };
         let codecs = words.value("codecs").unwrap_or("8,0,101");
-        sdp(&address, 4000, self.version, codecs, words.value("dir").unwrap_or("sendrecv"))
+        sdp(&address, if words.has("shut") { 0 } else { 4000 }, self.version, codecs, words.value("dir").unwrap_or("sendrecv"))
     }
 
     fn authorization(&mut self, method: &str, uri: &str, wrong: bool) -> Option<String> {
@@ -361,6 +374,7 @@ impl Session {
             invite_cseq: 0,
             refused: false,
             tag: tag.to_owned(),
+            rack: String::new(),
         }
     }
 
@@ -371,6 +385,9 @@ impl Session {
         }
         let Some(status) = response.status() else { return };
         self.refused = status >= 300;
+        if let Some(rseq) = response.header("RSeq") {
+            self.rack = format!("{rseq} {} INVITE", response.cseq());
+        }
         if response.tag("To").is_some() && (status < 300 || !self.remote.contains(";tag=")) {
             self.remote = response.header("To").unwrap_or_default().to_owned();
         }

@@ -17,7 +17,7 @@ fn what_we_cannot_do() {
         "extensions",
         "
         phones: 201 202
-        201 -> INVITE 202 bare {Require: 100rel, timer}    201 <- 420 {Unsupported: 100rel, timer}    201 -> ACK
+        201 -> INVITE 202 bare {Require: 100rel, precondition}    201 <- 420 {Unsupported: precondition} {!Unsupported: 100rel}    201 -> ACK
         201 -> OPTIONS pbx {Proxy-Require: strange}    201 <- 420 {Unsupported: strange}
         202 <- nothing
     ",
