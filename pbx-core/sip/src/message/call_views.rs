@@ -59,7 +59,7 @@ impl<'a> Replaces<'a> {
     /// Reads one; none if a tag is missing.
     pub fn parse(text: &'a str) -> Option<Replaces<'a>> {
         let end = text.find(';').unwrap_or(text.len());
-        let params = Params::parse(text[end..].as_bytes()).ok()?;
+        let params = Params::parse(&text.as_bytes()[end..]).ok()?;
         let call_id = text[..end].trim();
         let (to_tag, from_tag) = (params.value("to-tag")?, params.value("from-tag")?);
         let early_only = params.get("early-only").is_some();

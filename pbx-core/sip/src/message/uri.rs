@@ -111,8 +111,8 @@ impl<'a> Uri<'a> {
     /// A header it carries after `?`, with its `%`-escapes decoded: what a Refer-To asks to be put into the request it leads to
     /// (RFC 3515 2.1). What is then not UTF-8 counts as absent.
     pub fn header_decoded(&self, name: &str) -> Option<String> {
-        let each = self.headers?.split('&').filter_map(|header| header.split_once('='));
-        let (_, value) = each.filter(|(found, _)| found.eq_ignore_ascii_case(name)).next()?;
+        let mut each = self.headers?.split('&').filter_map(|header| header.split_once('='));
+        let (_, value) = each.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
         String::from_utf8(decoded(value).into_owned()).ok()
     }
 
