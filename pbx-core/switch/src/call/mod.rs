@@ -13,6 +13,7 @@ mod record;
 mod refusal;
 mod reliable;
 mod resume;
+mod ringing;
 pub(crate) mod session_timer;
 mod update;
 

@@ -1,20 +1,14 @@
 //! A call from its first ring to its end.
 
 use bytes::Bytes;
-use pbx_media_words::{Command, Figures, LegKey};
+use pbx_media_words::{Figures, LegKey};
 use pbx_sip::clock::Wall;
-use pbx_sip::dialog::Dialog;
 use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message, Method};
-use pbx_sip::sdp::{Description, Direction, Format, agreed};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Serialize};
 
-use crate::call::ability::{ALLOW, SUPPORTED, requires};
-use crate::call::identity::{Identity, Side, wishes_privacy};
-use crate::call::reason::{self, ELSEWHERE};
-use crate::call::reliable::Progress;
-use crate::call::{CallKey, CallRecord, Leg, LegState, Outcome, Outside, Phone, Refusal, brand, is_sips};
+use crate::call::{CallKey, CallRecord, Identity, Leg, LegState, Outcome, Outside, Refusal, reason};
 use crate::dialplan::{Step, Trace};
 
 /// What the feature that runs the call has to know.
@@ -70,75 +64,6 @@ pub struct Call {
 }
 
 impl Call {
-    /// Rings a phone: leg B, with an offer of ours. False if there are no ports left for it and the caller.
-    pub fn ring(&mut self, phone: &Phone, outside: &mut Outside<'_>) -> bool {
-        let mut leg = Leg::new(&phone.party, phone.flow, outside);
-        leg.user_agent.clone_from(&phone.user_agent);
-        leg.sips = is_sips(&phone.contact);
-        // The caller's ports first: nobody is rung whose answer could not be taken.
-        if !self.a.open(outside) || !leg.open(outside) {
-            return false;
-        }
-        let formats = self.offered();
-        let ptime_ms = self.a.remote.as_ref().and_then(|offer| offer.ptime_ms);
-        let body = leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, ptime_ms)).unwrap_or_default();
-        leg.formats = formats;
-        leg.name.clone_from(&phone.name);
-        leg.peer = Some(self.caller.clone());
-        let from = format!("{};tag={}", self.caller.shown(outside.domain), outside.entropy.token());
-        let mut invite = Builder::request(&Method::Invite, &phone.contact)
-            .header(HeaderName::MaxForwards, self.max_forwards.saturating_sub(1).to_string())
-            .header(HeaderName::From, from)
-            .header(HeaderName::To, format!("<sip:{}@{}>", phone.party, outside.domain))
-            .header(HeaderName::CallId, format!("{}@{}", outside.entropy.token(), outside.domain))
-            .header(HeaderName::CSeq, "1 INVITE")
-            .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::Supported, SUPPORTED);
-        invite = leg.timed_request(invite);
-        invite = leg.introduced(invite, Side::Calling, outside);
-        for by in self.caller.diversions(outside.domain) {
-            invite = invite.header(HeaderName::Diversion, by);
-        }
-        if self.answer_at_once {
-            invite = brand::answering_by_itself(invite, leg.user_agent.as_deref(), outside.domain);
-        }
-        let invite = leg.signed(invite, outside).body("application/sdp", body);
-        let client = outside.stack.request(invite, leg.flow, outside.now);
-        leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
-        leg.client = Some(client);
-        outside.index.clients.insert(client, (self.key, leg.key));
-        outside.index.legs.insert(leg.key, self.key);
-        self.b.push(leg);
-        true
-    }
-
-    /// Asks a phone again that finds the interval of its session timer too short (RFC 4028 7.3): the same INVITE under the next number.
-    fn ring_again(&mut self, place: usize, outside: &mut Outside<'_>) -> Signal {
-        let key = self.key;
-        let leg = &mut self.b[place];
-        let Some(before) = leg.client.take() else { return Signal::Nothing };
-        outside.index.clients.remove(&before);
-        if leg.state == LegState::Over {
-            return Signal::Nothing;
-        }
-        let Some((invite, number)) = outside.stack.sent(before).and_then(|sent| Some((sent.clone(), sent.cseq().ok()?.number)))
-        else {
-            return self.leg_refused(place, Refusal::Unreachable, outside);
-        };
-        let anew = [HeaderName::Via, HeaderName::CSeq, HeaderName::SessionExpires, HeaderName::MinSe];
-        let again = leg.timed_request(Builder::again(&invite, &anew).header(HeaderName::CSeq, format!("{} INVITE", number + 1)));
-        let client = outside.stack.request(again, leg.flow, outside.now);
-        leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
-        leg.client = Some(client);
-        outside.index.clients.insert(client, (key, leg.key));
-        Signal::Nothing
-    }
-
-    /// Nobody came: every phone that still rings is told to stop.
-    pub fn stop_ringing(&mut self, outside: &mut Outside<'_>) {
-        self.cancel_all(None, "no_answer", outside);
-    }
-
     /// Turns the call away.
     pub fn refuse(&mut self, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
         self.over(Outcome::Refused(refusal), None, outside)
@@ -382,176 +307,11 @@ impl Call {
         outside.stack.respond(server, response.build(), outside.now);
     }
 
-    fn provisional(&mut self, place: usize, message: &Message, outside: &mut Outside<'_>) -> Signal {
-        if self.is_over() || self.answered.is_some() {
-            return Signal::Nothing;
-        }
-        self.b[place].ability.learn(message);
-        let mut described = (!message.body().is_empty()).then(|| Description::parse(&message.body()).ok()).flatten();
-        if message.rseq().is_some() && requires(message, "100rel") {
-            let Some(invite) = self.b[place].client.and_then(|client| outside.stack.sent(client)).cloned() else {
-                return Signal::Nothing;
-            };
-            if !self.prack(place, &invite, message, outside) {
-                return Signal::Nothing;
-            }
-        }
-        // What was answered reliably is the answer.
-        let early =
-            self.b[place].early.iter().find(|early| message.to().is_ok_and(|to| to.tag() == Some(&early.dialog.id.remote_tag)));
-        if let Some(answer) = early.and_then(|early| early.answer.clone())
-            && (described.is_some() || self.b[place].remote.is_none())
-        {
-            described = Some(answer);
-        }
-        let alone = self.b.iter().filter(|leg| leg.state != LegState::Over).count() == 1;
-        let before = self.b[place].state;
-        self.b[place].state = LegState::Ringing;
-        self.reached(place, message);
-        if let (true, Some(answer), Some(_)) = (alone, described, &self.a.remote)
-            && self.connect(place, answer, outside)
-        {
-            // Early media: the caller hears what the one phone sends, a tone or an announcement.
-            (self.rang, self.early) = (true, true);
-            self.progress(Progress { status: 183, described: true }, outside);
-            return Signal::Changed;
-        }
-        if !self.rang {
-            self.rang = true;
-            self.progress(Progress { status: 180, described: false }, outside);
-        }
-        if before == LegState::Ringing { Signal::Nothing } else { Signal::Changed }
-    }
-
-    fn accepted(&mut self, place: usize, client: ClientKey, message: &Message, outside: &mut Outside<'_>) -> Signal {
-        let Some(Ok(mut dialog)) = outside.stack.sent(client).map(|invite| Dialog::uac(invite, message)) else {
-            return Signal::Nothing;
-        };
-        dialog.early = false;
-        let flow = self.b[place].flow;
-        let number = dialog.local_cseq;
-        let early = self.b[place].early.iter().find(|early| early.dialog.id == dialog.id);
-        // It goes on from where its early dialog was.
-        let settled = early.and_then(|early| {
-            (dialog.local_cseq, dialog.remote_cseq) = (early.dialog.local_cseq, early.dialog.remote_cseq);
-            early.answer.clone()
-        });
-        outside.stack.acknowledge(client, dialog.ack(number), flow);
-        let too_late = self.is_over() || self.answered.is_some() || self.b[place].state == LegState::Over;
-        let connected = !too_late
-            && match settled.map_or_else(|| Description::parse(&message.body()), Ok) {
-                Ok(answer) => self.connect(place, answer, outside),
-                // The answer may have come in a provisional response already (RFC 3261 13.2.1).
-                Err(_) => self.b[place].remote.is_some(),
-            };
-        if !connected {
-            let bye = self.b[place].signed(dialog.request(&Method::Bye), outside);
-            outside.stack.request(bye, flow, outside.now);
-            return if too_late { Signal::Nothing } else { self.leg_refused(place, Refusal::NoCommonCodec, outside) };
-        }
-        let key = self.b[place].key;
-        self.b[place].forget_early(outside);
-        self.b[place].ability.learn(message);
-        self.b[place].timer_agreed(message, outside.now);
-        outside.index.dialogs.insert(dialog.id.clone(), (self.key, key));
-        self.b[place].dialog = Some(dialog);
-        self.b[place].invite = Bytes::new();
-        self.b[place].state = LegState::Answered;
-        self.b[place].answered = Some(outside.now.wall);
-        self.b[place].heard = outside.now.tick;
-        self.answered = Some(outside.now.wall);
-        self.a.answered = self.answered;
-        self.a.state = LegState::Answered;
-        self.a.heard = outside.now.tick;
-        self.cancel_all(Some(ELSEWHERE), "elsewhere", outside);
-        if let Some(dialog) = &mut self.a.dialog {
-            dialog.early = false;
-        }
-        self.reached(place, message);
-        self.a.offer_open = self.a.remote.is_none();
-        self.a.accept(outside);
-        Signal::Changed
-    }
-
-    /// What a phone that is rung is offered.
-    fn offered(&self) -> Vec<Format> {
-        self.a.remote.as_ref().map_or_else(usual_formats, |offer| offer.formats.clone())
-    }
-
-    /// The caller may know whom the call has reached, unless they do not wish it (RFC 3325 5).
-    fn reached(&mut self, place: usize, message: &Message) {
-        let b = &self.b[place];
-        let mut callee = Identity::new(&b.party, &b.name);
-        callee.hidden = wishes_privacy(message);
-        self.a.peer = Some(callee);
-    }
-
-    /// Takes a phone's answer: what both sides can speak, and who hears whom. False if they have nothing in common.
-    fn connect(&mut self, place: usize, answer: Description, outside: &mut Outside<'_>) -> bool {
-        let taken = agreed(&self.offered(), &answer.formats);
-        // Where they number a format otherwise than our offer did, they are sent their own number.
-        let theirs = agreed(&answer.formats, &taken);
-        if theirs.is_empty() {
-            return false;
-        }
-        // What leg A was answered early is the answer to its offer, and stays so; another codec is asked of it later.
-        if self.early && agreed(&self.a.formats, &taken).is_empty() {
-            let others = self.a.remote.as_ref().map(|offer| agreed(&offer.formats, &taken)).unwrap_or_default();
-            if others.is_empty() {
-                return false;
-            }
-            self.a.wish_formats(others);
-        }
-        if !self.early {
-            self.a.formats = match &self.a.remote {
-                Some(offer) => agreed(&offer.formats, &taken),
-                None => taken,
-            };
-        }
-        let b = &mut self.b[place];
-        b.formats = theirs;
-        b.remote = Some(answer);
-        b.expect(outside);
-        if self.a.remote.is_some() {
-            self.a.expect(outside);
-        }
-        outside.media.push_back(Command::Join { leg: self.a.key, with: self.b[place].key });
-        true
-    }
-
     /// Our answer to leg A's offer; the same each time it is sent.
     pub(crate) fn answer_to_a(&mut self) -> Option<Bytes> {
         let offer = self.a.remote.clone()?;
         let formats = self.a.formats.clone();
         self.a.local.as_mut().map(|local| local.answer(&offer, &formats, offer.direction.mirrored()))
-    }
-
-    fn leg_refused(&mut self, place: usize, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
-        let before = self.b[place].state;
-        self.b[place].invite = Bytes::new();
-        if let Some(client) = self.b[place].client.take() {
-            outside.index.clients.remove(&client);
-        }
-        if before == LegState::Over {
-            return Signal::Nothing;
-        }
-        self.b[place].forget_early(outside);
-        self.b[place].end(refusal.code(), outside);
-        if self.is_over() || self.answered.is_some() {
-            return Signal::Nothing;
-        }
-        let best = self.refused.map_or(refusal, |before| before.or_better(refusal));
-        self.refused = Some(best);
-        if self.b.iter().all(|leg| leg.state == LegState::Over) { Signal::Refused(best) } else { Signal::Nothing }
-    }
-
-    fn cancel_all(&mut self, reason: Option<&str>, how: &str, outside: &mut Outside<'_>) {
-        for leg in self.b.iter_mut().filter(|leg| matches!(leg.state, LegState::Offered | LegState::Ringing)) {
-            if let Some(client) = leg.client {
-                outside.stack.cancel(client, reason, outside.now);
-            }
-            leg.end(how, outside);
-        }
     }
 
     /// The end, whoever wished it: each side is told in the way its state asks for, but for the one that said goodbye itself; once.
@@ -611,21 +371,4 @@ impl Call {
         }
         Signal::Over
     }
-}
-
-/// The offer to a phone whose caller made none: what every phone of this decade speaks, the French order first.
-pub(crate) fn usual_formats() -> Vec<Format> {
-    let format = |number, encoding: &str, clock_hz, channels, parameters: Option<&str>| Format {
-        number,
-        encoding: encoding.to_owned(),
-        clock_hz,
-        channels,
-        parameters: parameters.map(str::to_owned),
-    };
-    vec![
-        format(8, "PCMA", 8000, None, None),
-        format(0, "PCMU", 8000, None, None),
-        format(9, "G722", 8000, None, None),
-        format(101, "TELEPHONE-EVENT", 8000, None, Some("0-15")),
-    ]
 }

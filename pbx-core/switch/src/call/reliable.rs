@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::ability::{ALLOW, SUPPORTED, requires};
 use crate::call::identity::Side;
-use crate::call::model::usual_formats;
+use crate::call::ringing::usual_formats;
 use crate::call::{Call, Leg, Outcome, Outside, Refusal, Signal};
 
 /// What the caller was told reliably.
