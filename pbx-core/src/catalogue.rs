@@ -123,7 +123,11 @@ mod tests {
     #[test]
     fn every_outcome_has_its_words() {
         let outcomes = [Outcome::Answered, Outcome::Abandoned, Outcome::Lost, Outcome::HungUp];
-        let codes = outcomes.into_iter().map(Outcome::code).chain(Refusal::ALL.into_iter().map(Refusal::code)).chain(["elsewhere"]);
+        let codes = outcomes
+            .into_iter()
+            .map(Outcome::code)
+            .chain(Refusal::ALL.into_iter().map(Refusal::code))
+            .chain(["elsewhere", "transferred"]);
         for code in codes {
             assert!(TEXTS.0.contains_key(&format!("outcome.{code}")), "{code}");
         }

@@ -13,7 +13,7 @@ export function Outcome({ code }: { code: string }) {
 }
 
 function toneOf(code: string): 'good' | 'missed' | 'faulty' {
-  if (['answered', 'hung_up', 'elsewhere'].includes(code)) return 'good';
+  if (['answered', 'hung_up', 'elsewhere', 'transferred'].includes(code)) return 'good';
   return ['lost', 'fault', 'unreachable', 'no_common_codec', 'no_outside_line', 'too_many_calls'].includes(code)
     ? 'faulty'
     : 'missed';

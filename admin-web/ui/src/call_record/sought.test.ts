@@ -43,5 +43,5 @@ test('every outcome to choose from has its words, and every one that has words c
   );
   const spoken = Object.keys(catalogue).flatMap((key) => (key.startsWith('outcome.') ? [key.slice(8)] : []));
   // How a leg ends, and no call.
-  expect([...OUTCOMES, 'elsewhere'].sort()).toEqual(spoken.sort());
+  expect([...OUTCOMES, 'elsewhere', 'transferred'].sort()).toEqual(spoken.sort());
 });

@@ -121,6 +121,8 @@ header_names! {
     InfoPackage "Info-Package";
     /// RFC 6086
     RecvInfo "Recv-Info";
+    /// RFC 4488
+    ReferSub "Refer-Sub";
     /// RFC 5373
     AnswerMode "Answer-Mode";
 }

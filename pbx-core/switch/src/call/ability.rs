@@ -4,7 +4,7 @@ use pbx_sip::message::{HeaderName, Message, Method};
 use serde::{Deserialize, Serialize};
 
 /// Methods that we answer.
-pub(crate) const METHODS: [Method; 9] = [
+pub(crate) const METHODS: [Method; 10] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -13,17 +13,18 @@ pub(crate) const METHODS: [Method; 9] = [
     Method::Info,
     Method::Prack,
     Method::Update,
+    Method::Refer,
     Method::Register,
 ];
 
 /// The same, as Allow says it.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER";
 
 /// Extensions that a request may require of us.
-pub(crate) const OPTION_TAGS: [&str; 2] = ["100rel", "timer"];
+pub(crate) const OPTION_TAGS: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 
 /// The same, as Supported says it.
-pub(crate) const SUPPORTED: &str = "100rel, timer";
+pub(crate) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// What a phone can do beyond RFC 3261, as far as we make use of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -47,6 +47,7 @@ impl Call {
         let mut a = Leg::new(&party, flow, outside);
         a.sips = is_sips(invite.request_uri());
         a.ability.learn(invite);
+        a.of_house = matches!(caller, Caller::Extension(_));
         a.user_agent = invite.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect());
         outside.index.dialogs.insert(dialog.id.clone(), (key, a.key));
         outside.index.servers.insert(server, (key, a.key));
@@ -57,24 +58,13 @@ impl Call {
         a.invite = invite.bytes().clone();
         let max_forwards = invite.max_forwards().ok().flatten().unwrap_or(70);
         Ok(Call {
-            key,
-            caller: identity,
             dialled,
             trace,
             plan_revision,
-            started: outside.now.wall,
-            answered: None,
             max_forwards,
-            a,
-            b: Vec::new(),
-            refused: None,
-            rang: false,
-            early: false,
-            outcome: None,
-            infos: Vec::new(),
             // Nobody from outside opens a microphone in the house.
-            answer_at_once: matches!(caller, Caller::Extension(_)) && brand::asks_to_answer_by_itself(invite),
-            goodbye: None,
+            answer_at_once: a.of_house && brand::asks_to_answer_by_itself(invite),
+            ..Call::new(key, a, identity, outside.now.wall)
         })
     }
 }

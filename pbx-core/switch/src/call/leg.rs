@@ -5,7 +5,7 @@ use pbx_media_words::{Command, Direction, Figures, LegKey, Payload, PortPair, Re
 use pbx_sip::clock::{Tick, Wall};
 use pbx_sip::dialog::{Dialog, DialogId};
 use pbx_sip::flow::{Flow, Transport};
-use pbx_sip::message::{Builder, HeaderName, Message};
+use pbx_sip::message::{Builder, HeaderName, Message, Method};
 use pbx_sip::sdp::{self, Description, Format, Local};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -37,6 +37,10 @@ pub struct Leg {
     pub key: LegKey,
     /// Extension or number.
     pub party: String,
+    /// A phone of the house, not somebody outside.
+    pub of_house: bool,
+    /// It has sent a REFER (RFC 3515 2.4.6).
+    pub(crate) referred: bool,
     /// Whose name is on it; empty if unknown.
     pub name: String,
     /// Who the other side is, as this one may know it.
@@ -103,6 +107,8 @@ impl Leg {
         Leg {
             key: LegKey(*outside.next_leg),
             party: party.to_owned(),
+            of_house: false,
+            referred: false,
             name: String::new(),
             peer: None,
             user_agent: None,
@@ -195,6 +201,44 @@ impl Leg {
     pub(crate) fn dialog_of(&mut self, request: &Message) -> Option<&mut Dialog> {
         let id = DialogId::of_request(request)?;
         self.dialog.iter_mut().chain(self.early.iter_mut().map(|early| &mut early.dialog)).find(|dialog| dialog.id == id)
+    }
+
+    /// Its dialog ends here, with BYE or without a word, and what still comes for it is answered without it.
+    pub(crate) fn part(&mut self, bye: bool, reason: Option<&str>, outside: &mut Outside<'_>) {
+        self.forget_early(outside);
+        if let Some(mut dialog) = self.dialog.take() {
+            outside.index.dialogs.remove(&dialog.id);
+            if bye {
+                let mut bye = self.signed(dialog.request(&Method::Bye), outside);
+                if let Some(reason) = reason {
+                    bye = bye.header(HeaderName::Reason, reason);
+                }
+                match self.server {
+                    // Whoever answered says no goodbye before its answer is acknowledged (RFC 3261 15).
+                    Some(server) if !self.acknowledged => _ = outside.goodbyes.insert(server, (bye, self.flow)),
+                    Some(_) | None => _ = outside.stack.request(bye, self.flow, outside.now),
+                }
+            }
+        }
+        let asked = self.asking.asked.take().map(|asked| asked.client);
+        for client in [self.client.take(), self.probe.take(), asked].into_iter().flatten() {
+            outside.index.clients.remove(&client);
+        }
+        if let Some(server) = self.server.take() {
+            outside.index.servers.remove(&server);
+        }
+        self.invite = Bytes::new();
+    }
+
+    /// Is it a phone that rings, asked by an INVITE of this Call-ID with one of these tags of ours?
+    pub(crate) fn rings_as(&self, call_id: &str, tags: [&str; 2]) -> bool {
+        if self.state != LegState::Ringing || self.client.is_none() {
+            return false;
+        }
+        Message::parse(self.invite.clone()).is_ok_and(|invite| {
+            let tag = invite.from().ok().and_then(|from| from.tag());
+            invite.call_id() == Ok(call_id) && tag.is_some_and(|tag| tags.contains(&tag))
+        })
     }
 
     /// Gives its media back and says how it ended; once.

@@ -15,6 +15,7 @@ mod reliable;
 mod resume;
 mod ringing;
 pub(crate) mod session_timer;
+pub(crate) mod transfer;
 mod update;
 
 use pbx_media_words::LegKey;
@@ -55,6 +56,8 @@ pub struct Phone {
     pub user_agent: Option<String>,
     /// Whose name is on it.
     pub name: String,
+    /// It is of the house, and has its rights.
+    pub of_house: bool,
 }
 
 /// Which call and leg a SIP identifier belongs to.
@@ -71,6 +74,13 @@ pub struct Index {
 }
 
 impl Index {
+    /// A leg has gone to another call.
+    pub(crate) fn move_leg(&mut self, leg: LegKey, to: CallKey) {
+        let entries = self.clients.values_mut().chain(self.servers.values_mut()).chain(self.dialogs.values_mut());
+        entries.filter(|(_, of)| *of == leg).for_each(|(call, _)| *call = to);
+        self.legs.insert(leg, to);
+    }
+
     /// Forgets what belongs to no call of these.
     pub fn retain(&mut self, is_call: impl Fn(CallKey) -> bool) {
         self.clients.retain(|_, (call, _)| is_call(*call));

@@ -8,6 +8,7 @@ use pbx_sip::message::{Builder, HeaderName, Message, Method};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use serde::{Deserialize, Serialize};
 
+use crate::call::transfer::{Handed, Transfer};
 use crate::call::{CallKey, CallRecord, Identity, Leg, LegState, Outcome, Outside, Refusal, reason};
 use crate::dialplan::{Step, Trace};
 
@@ -47,6 +48,14 @@ pub struct Call {
     pub(crate) a: Leg,
     /// Who is rung; at most one of them answers.
     pub(crate) b: Vec<Leg>,
+    /// Those whose place another has taken.
+    pub(crate) gone: Vec<Leg>,
+    /// The leg it began with.
+    pub(crate) begun_by: LegKey,
+    /// One side sends the other elsewhere.
+    pub(crate) transfer: Option<Transfer>,
+    /// It was handed over by another call, which is to be told what becomes of it.
+    pub(crate) handed: Option<Handed>,
     /// The best refusal so far.
     pub(crate) refused: Option<Refusal>,
     /// Leg A was told that it rings.
@@ -64,6 +73,33 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call that has one leg yet, and knows nothing of where it goes.
+    pub(crate) fn new(key: CallKey, a: Leg, caller: Identity, started: Wall) -> Call {
+        Call {
+            key,
+            caller,
+            dialled: String::new(),
+            trace: Trace::default(),
+            plan_revision: 0,
+            started,
+            answered: None,
+            max_forwards: 70,
+            begun_by: a.key,
+            a,
+            b: Vec::new(),
+            gone: Vec::new(),
+            transfer: None,
+            handed: None,
+            refused: None,
+            rang: false,
+            early: false,
+            outcome: None,
+            answer_at_once: false,
+            goodbye: None,
+            infos: Vec::new(),
+        }
+    }
+
     /// Turns the call away.
     pub fn refuse(&mut self, refusal: Refusal, outside: &mut Outside<'_>) -> Signal {
         self.over(Outcome::Refused(refusal), None, outside)
@@ -249,9 +285,9 @@ impl Call {
         self.outcome.is_some()
     }
 
-    /// Every leg, the caller's first.
+    /// Every leg: who calls, who is rung, and whose place was taken.
     pub fn legs(&self) -> impl Iterator<Item = &Leg> {
-        std::iter::once(&self.a).chain(&self.b)
+        std::iter::once(&self.a).chain(&self.b).chain(&self.gone)
     }
 
     /// Who calls.
@@ -275,11 +311,18 @@ impl Call {
             caller_name: self.caller.name.clone(),
             dialled: self.dialled.clone(),
             outcome: self.outcome.unwrap_or(Outcome::Lost),
-            legs: self.legs().map(|leg| leg.record(now)).collect(),
+            legs: self.legs_in_order().map(|leg| leg.record(now)).collect(),
             codec: self.answered.and(self.a.codec()),
             trace: self.trace.clone(),
             plan_revision: self.plan_revision,
         }
+    }
+
+    /// Every leg: the one the call began with, then those whose place was taken, then the others.
+    fn legs_in_order(&self) -> impl Iterator<Item = &Leg> {
+        let first = |leg: &&Leg| leg.key == self.begun_by;
+        let others = self.gone.iter().chain(&self.b).chain(std::iter::once(&self.a));
+        self.legs().filter(first).chain(others.filter(move |leg| !first(leg)))
     }
 
     /// The phone that answered.
@@ -288,7 +331,7 @@ impl Call {
     }
 
     pub(crate) fn leg(&mut self, key: LegKey) -> Option<&mut Leg> {
-        std::iter::once(&mut self.a).chain(&mut self.b).find(|leg| leg.key == key)
+        std::iter::once(&mut self.a).chain(&mut self.b).chain(&mut self.gone).find(|leg| leg.key == key)
     }
 
     /// Leg A's INVITE.
@@ -297,7 +340,7 @@ impl Call {
     }
 
     /// Turns leg A's INVITE away.
-    fn respond(&mut self, status: u16, outside: &mut Outside<'_>) {
+    pub(crate) fn respond(&mut self, status: u16, outside: &mut Outside<'_>) {
         let (Some(server), Some(invite)) = (self.a.server, self.invite()) else { return };
         let tag = self.a.dialog.as_ref().map(|dialog| dialog.id.local_tag.clone());
         let mut response = Builder::response_to(&invite, status, tag.as_deref());
@@ -341,32 +384,12 @@ impl Call {
         let how = outcome.code();
         let goodbye = self.goodbye.take();
         self.cancel_all(goodbye.as_deref(), how, outside);
+        self.forget_transferor(outside);
         // What still comes for a call that is over is answered without it.
         let a = self.a.key;
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
-            leg.forget_early(outside);
-            if let Some(mut dialog) = leg.dialog.take() {
-                outside.index.dialogs.remove(&dialog.id);
-                if leg.answered.is_some() && gone != Some(leg.key) && !(unanswered && leg.key == a) {
-                    let mut bye = leg.signed(dialog.request(&Method::Bye), outside);
-                    if let Some(goodbye) = &goodbye {
-                        bye = bye.header(HeaderName::Reason, goodbye);
-                    }
-                    match leg.server {
-                        // Whoever answered says no goodbye before its answer is acknowledged (RFC 3261 15).
-                        Some(server) if !leg.acknowledged => _ = outside.goodbyes.insert(server, (bye, leg.flow)),
-                        Some(_) | None => _ = outside.stack.request(bye, leg.flow, outside.now),
-                    }
-                }
-            }
-            let asked = leg.asking.asked.take().map(|asked| asked.client);
-            for client in [leg.client.take(), leg.probe.take(), asked].into_iter().flatten() {
-                outside.index.clients.remove(&client);
-            }
-            if let Some(server) = leg.server.take() {
-                outside.index.servers.remove(&server);
-            }
-            leg.invite = Bytes::new();
+            let told = gone == Some(leg.key) || unanswered && leg.key == a;
+            leg.part(!told && leg.answered.is_some(), goodbye.as_deref(), outside);
             leg.end(how, outside);
         }
         Signal::Over

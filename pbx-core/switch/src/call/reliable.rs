@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::ability::{ALLOW, SUPPORTED, requires};
 use crate::call::identity::Side;
 use crate::call::ringing::usual_formats;
-use crate::call::{Call, Leg, Outcome, Outside, Refusal, Signal};
+use crate::call::{Call, Leg, LegState, Outcome, Outside, Refusal, Signal};
 
 /// What the caller was told reliably.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,10 @@ const MAX_EARLY: usize = 4;
 impl Call {
     /// Tells the caller how far the call is.
     pub(crate) fn progress(&mut self, progress: Progress, outside: &mut Outside<'_>) {
+        // Who was connected before the call came here hears for itself.
+        if self.a.state == LegState::Answered {
+            return;
+        }
         if let Some(reliable) = self.a.reliable.as_mut().filter(|reliable| reliable.waits) {
             // Our side of the session is not lost when something else is to be said after it.
             let described = progress.described || matches!(reliable.then, Some(Then::Progress(before)) if before.described);
@@ -157,7 +161,7 @@ impl Call {
 
     /// The caller's INVITE has no final response yet: neither the call's, nor one that waits for a PRACK.
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.answered.is_none() || self.a.accepts_later()
+        self.a.state != LegState::Answered || self.a.accepts_later()
     }
 
     /// Acknowledges a provisional response that was sent reliably. False if there is nothing new in it: it came before, or out of order.

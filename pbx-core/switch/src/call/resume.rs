@@ -11,7 +11,7 @@ impl Call {
     pub fn written(&self) -> Call {
         let mut call = self.clone();
         call.infos.clear();
-        for leg in std::iter::once(&mut call.a).chain(&mut call.b) {
+        for leg in std::iter::once(&mut call.a).chain(&mut call.b).chain(&mut call.gone) {
             // Its connection ends with the process.
             leg.flow.connection = ConnectionId::default();
             leg.probe = None;
@@ -27,7 +27,10 @@ impl Call {
     pub fn resume(&mut self, outside: &mut Outside<'_>) -> Signal {
         let key = self.key;
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
-            outside.index.legs.insert(leg.key, key);
+            // One that went to another call is known there.
+            if leg.ports.is_some() {
+                outside.index.legs.insert(leg.key, key);
+            }
             for dialog in leg.dialog.iter().chain(leg.early.iter().map(|early| &early.dialog)) {
                 outside.index.dialogs.insert(dialog.id.clone(), (key, leg.key));
             }
@@ -47,8 +50,9 @@ impl Call {
         if self.is_over() {
             return Signal::Over;
         }
-        let joined = self.b.iter().find(|leg| leg.answered.is_some() || self.early && leg.remote.is_some() && leg.is_open());
-        if let Some(b) = joined {
+        let joined =
+            self.b.iter().filter(|leg| leg.is_open()).find(|leg| leg.answered.is_some() || self.early && leg.remote.is_some());
+        if let Some(b) = joined.filter(|_| self.a.is_open()) {
             outside.media.push_back(Command::Join { leg: self.a.key, with: b.key });
         }
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
@@ -62,7 +66,11 @@ impl Call {
             self.say(reliable.said, Some(reliable), outside);
         }
         // Without its INVITE nobody can be told that it was answered.
-        if self.answered.is_none() && self.a.server.is_none() { self.hang_up(Outcome::Lost, outside) } else { Signal::Changed }
+        if self.a.state == LegState::Offered && self.a.server.is_none() {
+            self.hang_up(Outcome::Lost, outside)
+        } else {
+            Signal::Changed
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::call::ability::{ALLOW, SUPPORTED, requires};
 use crate::call::identity::{Identity, Side, wishes_privacy};
 use crate::call::reason::ELSEWHERE;
 use crate::call::reliable::Progress;
+use crate::call::transfer::codecs;
 use crate::call::{Call, Leg, LegState, Outside, Phone, Refusal, Signal, brand, is_sips};
 
 impl Call {
@@ -28,6 +29,7 @@ impl Call {
         let body = leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, ptime_ms)).unwrap_or_default();
         leg.formats = formats;
         leg.name.clone_from(&phone.name);
+        leg.of_house = phone.of_house;
         leg.peer = Some(self.caller.clone());
         let from = format!("{};tag={}", self.caller.shown(outside.domain), outside.entropy.token());
         let mut invite = Builder::request(&Method::Invite, &phone.contact)
@@ -85,7 +87,13 @@ impl Call {
 
     /// What a phone that is rung is offered.
     fn offered(&self) -> Vec<Format> {
-        self.a.remote.as_ref().map_or_else(usual_formats, |offer| offer.formats.clone())
+        let Some(said) = self.a.remote.as_ref().map(|remote| &remote.formats) else { return usual_formats() };
+        if self.a.state != LegState::Answered {
+            return said.clone();
+        }
+        // What a caller who is connected speaks now, then what it can speak too.
+        let others = said.iter().filter(|format| !self.a.formats.iter().any(|now| now.number == format.number));
+        self.a.formats.iter().chain(others).cloned().collect()
     }
 
     pub(crate) fn provisional(&mut self, place: usize, message: &Message, outside: &mut Outside<'_>) -> Signal {
@@ -120,6 +128,7 @@ impl Call {
             // Early media: the caller hears what the one phone sends, a tone or an announcement.
             (self.rang, self.early) = (true, true);
             self.progress(Progress { status: 183, described: true }, outside);
+            self.ask_what_is_wished(outside);
             return Signal::Changed;
         }
         if !self.rang {
@@ -162,21 +171,31 @@ impl Call {
         outside.index.dialogs.insert(dialog.id.clone(), (self.key, key));
         self.b[place].dialog = Some(dialog);
         self.b[place].invite = Bytes::new();
-        self.b[place].state = LegState::Answered;
-        self.b[place].answered = Some(outside.now.wall);
-        self.b[place].heard = outside.now.tick;
-        self.answered = Some(outside.now.wall);
-        self.a.answered = self.answered;
-        self.a.state = LegState::Answered;
-        self.a.heard = outside.now.tick;
-        self.cancel_all(Some(ELSEWHERE), "elsewhere", outside);
-        if let Some(dialog) = &mut self.a.dialog {
-            dialog.early = false;
-        }
         self.reached(place, message);
+        self.talk(place, outside);
+        Signal::Changed
+    }
+
+    /// A phone has answered, and is connected with the caller.
+    pub(crate) fn talk(&mut self, place: usize, outside: &mut Outside<'_>) {
+        let (wall, tick) = (outside.now.wall, outside.now.tick);
+        let b = &mut self.b[place];
+        (b.state, b.answered, b.heard) = (LegState::Answered, Some(wall), tick);
+        b.dialog.iter_mut().for_each(|dialog| dialog.early = false);
+        self.answered = Some(wall);
+        self.cancel_all(Some(ELSEWHERE), "elsewhere", outside);
+        if self.a.state == LegState::Answered {
+            // It was connected before the call came here.
+            self.a.wish_introduction();
+            if !self.gone.is_empty() {
+                self.b[place].wish_introduction();
+            }
+            return self.ask_what_is_wished(outside);
+        }
+        (self.a.state, self.a.answered, self.a.heard) = (LegState::Answered, Some(wall), tick);
+        self.a.dialog.iter_mut().for_each(|dialog| dialog.early = false);
         self.a.offer_open = self.a.remote.is_none();
         self.a.accept(outside);
-        Signal::Changed
     }
 
     /// The caller may know whom the call has reached, unless they do not wish it (RFC 3325 5).
@@ -188,15 +207,19 @@ impl Call {
     }
 
     /// Takes a phone's answer: what both sides can speak, and who hears whom. False if they have nothing in common.
-    fn connect(&mut self, place: usize, answer: Description, outside: &mut Outside<'_>) -> bool {
+    pub(crate) fn connect(&mut self, place: usize, answer: Description, outside: &mut Outside<'_>) -> bool {
         let taken = agreed(&self.offered(), &answer.formats);
         // Where they number a format otherwise than our offer did, they are sent their own number.
         let theirs = agreed(&answer.formats, &taken);
         if theirs.is_empty() {
             return false;
         }
+        if self.a.state == LegState::Answered {
+            if codecs(&taken) != codecs(&self.a.formats) {
+                self.a.wish_formats(taken.clone());
+            }
         // What leg A was answered early is the answer to its offer, and stays so; another codec is asked of it later.
-        if self.early && agreed(&self.a.formats, &taken).is_empty() {
+        } else if self.early && agreed(&self.a.formats, &taken).is_empty() {
             let others = self.a.remote.as_ref().map(|offer| agreed(&offer.formats, &taken)).unwrap_or_default();
             if others.is_empty() {
                 return false;

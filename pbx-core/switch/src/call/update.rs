@@ -49,6 +49,13 @@ impl Leg {
         self.asking.wish.get_or_insert(Wish::Refresh);
     }
 
+    /// Wishes that it is told whom it is with now, if that needs no offer.
+    pub(crate) fn wish_introduction(&mut self) {
+        if self.ability.update {
+            self.wish_refresh();
+        }
+    }
+
     /// Wishes other formats.
     pub(crate) fn wish_formats(&mut self, formats: Vec<Format>) {
         self.asking.wish = Some(Wish::Offer(formats));

@@ -112,6 +112,22 @@ pub enum Step {
     },
     /// No rule applies.
     NoRule,
+    /// Somebody of the house sent the call on.
+    Transferred {
+        /// When.
+        at: Wall,
+        /// Who.
+        by: String,
+        /// To which number.
+        to: String,
+    },
+    /// The call was taken over on another phone, or picked up.
+    TakenOver {
+        /// When.
+        at: Wall,
+        /// By whom.
+        by: String,
+    },
     /// The call changed its course later.
     Turned {
         /// When.
@@ -140,6 +156,8 @@ impl Step {
             Step::ToRefusal { .. } => "to_refusal",
             Step::NoSuchExtension { .. } => "no_such_extension",
             Step::NoRule => "no_rule",
+            Step::Transferred { .. } => "transferred",
+            Step::TakenOver { .. } => "taken_over",
             Step::Turned { .. } => "turned",
         }
     }
@@ -168,6 +186,8 @@ impl Step {
             Step::RuleMatched { rule } => vec![("rule", text(rule))],
             Step::ToRefusal { reason } => vec![("reason", reason.clone())],
             Step::NoRule => Vec::new(),
+            Step::Transferred { by, to, .. } => vec![("caller", by.clone()), ("number", to.clone())],
+            Step::TakenOver { by, .. } => vec![("caller", by.clone())],
             Step::Turned { why, .. } => vec![("why", why.clone())],
         }
     }

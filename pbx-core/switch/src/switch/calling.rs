@@ -27,6 +27,11 @@ const PULSE: Duration = Duration::from_secs(10);
 impl Switch {
     pub(super) fn invite(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
         let Some(extension) = self.authenticated(key, message, now) else { return };
+        match message.replaces() {
+            Ok(None) => {}
+            Ok(Some(replaces)) => return self.invite_in_place(key, flow, message, extension, &replaces.into(), now),
+            Err(_) => return self.refuse(key, message, 400, now),
+        }
         let mut identity = Identity::new(extension.as_str(), self.name_of(extension.as_str()));
         identity.hidden = wishes_privacy(message);
         let dialled = match Uri::parse(message.request_uri()) {
@@ -82,7 +87,7 @@ impl Switch {
     }
 
     /// The name of an extension; empty if there is none.
-    fn name_of(&self, number: &str) -> &str {
+    pub(super) fn name_of(&self, number: &str) -> &str {
         self.directory.extension(number).map_or("", |extension| &extension.name)
     }
 
@@ -95,6 +100,7 @@ impl Switch {
                     call.stop_ringing(outside);
                     Signal::Nothing
                 }),
+                Word::Refuse(refusal) if self.hand_back(key, refusal, now) => {}
                 Word::Refuse(refusal) => self.with_call(key, now, |call, outside| call.refuse(refusal, outside)),
                 Word::Ring(number) => {
                     let sips = self.calls.get(&key).is_some_and(|ongoing| ongoing.call.a.sips);
@@ -138,6 +144,7 @@ impl Switch {
         let answered = !was_answered && ongoing.call.answered.is_some();
         self.calls.insert(key, ongoing);
         self.set_due(key);
+        self.tell_of_transfer(key, now);
         if answered {
             // From here on nobody waits for an answer; the pulse asks whether anybody is still there.
             self.wake(key, Some(now.tick + PULSE));
@@ -171,6 +178,7 @@ impl Switch {
     }
 
     pub(super) fn over(&mut self, key: CallKey, now: Now) {
+        self.tell_of_transfer(key, now);
         let Some(ongoing) = self.calls.get_mut(&key) else { return };
         ongoing.closing = ongoing.call.open_media().collect();
         let closed = ongoing.closing.is_empty();
@@ -186,8 +194,11 @@ impl Switch {
         self.wake(key, None);
         let Some(ongoing) = self.calls.remove(&key) else { return };
         for leg in ongoing.call.legs() {
-            self.index.legs.remove(&leg.key);
-            self.held.remove(&leg.key);
+            // One that went to another call is still there.
+            if self.index.legs.get(&leg.key) == Some(&key) {
+                self.index.legs.remove(&leg.key);
+                self.held.remove(&leg.key);
+            }
         }
         self.actions.push_back(Action::Record(Box::new(ongoing.call.record(now.wall))));
         self.publish(Change::CallEnded(key));
@@ -282,5 +293,6 @@ fn phone_of(binding: &Binding, name: &str) -> Phone {
         flow: binding.flow,
         user_agent: binding.user_agent.clone(),
         name: name.to_owned(),
+        of_house: true,
     }
 }

@@ -89,6 +89,7 @@ impl Switch {
             }
             Method::Invite => self.with_call(call, now, |call, outside| call.reinvited(leg, key, message, outside)),
             Method::Info => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),
+            Method::Refer => self.refer(call, leg, key, message, now),
             Method::Prack => self.with_call(call, now, |call, outside| call.pracked(leg, key, message, outside)),
             Method::Update => self.with_call(call, now, |call, outside| call.updated(leg, key, message, outside)),
             Method::Options => self.describe_ourselves(key, message, now),

@@ -3,6 +3,7 @@
 mod calling;
 mod hearing;
 mod registering;
+mod transferring;
 mod written;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -8,6 +8,7 @@
 //! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `s`: over TLS; `-`: not registered |
 //! | `201 -> INVITE 202 codecs=8 {Require: x}` | sends, answering a challenge by itself unless `bare`; in a dialog without a number |
 //! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
+//! | `201 -> REFER call=1 to=203@pbx.test`, `201 -> REFER call=1 replaces=2`, `203 -> INVITE 202 place=202/1` | speaks in its first call; names its second, or the first of another phone |
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
 //! | `wait 20s`, `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
@@ -29,7 +30,7 @@ use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::transaction::Timers;
 use pbx_switch::action::{Action, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
-use pbx_switch::dialplan::Dialplan;
+use pbx_switch::dialplan::{Dialplan, Step};
 use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
@@ -255,7 +256,17 @@ impl House {
     fn send(&mut self, who: &str, what: &str) {
         let phone = self.phone(who);
         let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
-        let words = Words::read(rest);
+        let mut words = Words::read(rest);
+        if let Some((whose, number)) = words.value("place").and_then(|place| place.split_once('/')) {
+            let replaces = self.phones[self.phone(whose)].dialog(number.parse().unwrap());
+            let early = if words.has("early") { ";early-only" } else { "" };
+            words.headers.push(("Replaces".to_owned(), format!("{replaces}{early}")));
+        }
+        if let Some((whose, number)) = words.value("named").and_then(|named| named.split_once('/')) {
+            let dialog = self.phones[self.phone(whose)].dialog(number.parse().unwrap());
+            let dialog = dialog.replace(';', "%3B").replace('=', "%3D");
+            words.headers.push(("Refer-To".to_owned(), format!("<sip:pbx.test?Replaces={dialog}>")));
+        }
         if verb == "other" {
             // Through another proxy: the same request with another branch.
             let text = self.phones[phone].sent.iter().rev().find(|text| text.starts_with("INVITE")).unwrap();
@@ -318,6 +329,9 @@ impl House {
                 let found: Vec<&str> = text.headers(wanted.unwrap_or(name)).collect();
                 let fine = found.iter().any(|value| value.contains(part)) != wanted.is_some();
                 self.assert(fine, &format!("{name} is {found:?}, not `{part}`, in\n{}", text.0));
+            }
+            if let Some(body) = words.value("body") {
+                self.assert(text.body().contains(body), &format!("the body is not `{body}`, in\n{}", text.0));
             }
             if let Some(uri) = words.value("uri") {
                 self.equal(text.request_uri().to_owned(), uri.to_owned(), "the Request-URI");
@@ -513,7 +527,13 @@ impl House {
         let whole = record.started <= record.ended && !record.legs.is_empty() && !record.trace.steps.is_empty();
         self.assert(whole, &format!("a record that is not whole: {record:?}"));
         let answered = record.legs.iter().filter(|leg| leg.answered.is_some()).count();
-        self.assert(answered == if record.answered.is_some() { 2 } else { 0 }, "two legs talk, or none");
+        let moved = record.trace.steps.iter().any(|step| matches!(step, Step::Transferred { .. } | Step::TakenOver { .. }));
+        let fine = if record.answered.is_some() {
+            answered == 2 || moved && answered > 2
+        } else {
+            answered == 0 || moved && answered == 1
+        };
+        self.assert(fine, &format!("two legs talk, or none, not {answered}"));
         if !legs.is_empty() {
             let found: Vec<String> = record.legs[1..].iter().map(|leg| format!("{}={}", leg.party, leg.end)).collect();
             self.equal(found.join(" "), legs.to_owned(), "the legs");

@@ -18,6 +18,7 @@ mod register;
 mod reliable;
 mod secured;
 mod session_timer;
+mod transfer;
 mod trouble;
 mod unfit;
 mod update;

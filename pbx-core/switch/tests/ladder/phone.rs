@@ -44,6 +44,8 @@ struct Session {
     tag: String,
     /// What a PRACK would say of the last response that was sent reliably.
     rack: String,
+    /// Which of the phone's, from 1 on.
+    number: usize,
 }
 
 const HOUSE: &str = "sip:pbx.test";
@@ -97,7 +99,10 @@ impl Phone {
         } else {
             match self.sessions.iter_mut().find(|session| session.call_id == call_id) {
                 Some(session) if text.method() == "INVITE" => session.target = text.contact().unwrap_or_default().to_owned(),
-                None if text.method() == "INVITE" => self.sessions.push(Session::asked(&text, &format!("u{}", self.name))),
+                None if text.method() == "INVITE" => {
+                    let session = Session::asked(&text, &format!("u{}", self.name));
+                    self.sessions.push(Session { number: self.sessions.len() + 1, ..session });
+                }
                 Some(_) | None => {}
             }
             self.asked.insert(text.method().to_owned(), text.clone());
@@ -107,6 +112,9 @@ impl Phone {
 
     /// What the ladder's words come to.
     pub fn speak(&mut self, verb: &str, words: &Words) -> String {
+        if let Some(number) = words.value("call") {
+            self.turn_to(number.parse().unwrap());
+        }
         let text = match verb {
             "again" => return self.again(words.argument.as_deref()),
             "raw" => words.argument.clone().unwrap_or_default().replace("\\n", "\r\n"),
@@ -209,6 +217,7 @@ impl Phone {
             refused: false,
             tag,
             rack: String::new(),
+            number: self.sessions.len() + 1,
         });
         text
     }
@@ -248,6 +257,10 @@ impl Phone {
             .header("Call-ID", &session.call_id)
             .header("CSeq", &format!("{cseq} {method}"))
             .header("Contact", &self.contact());
+        let writing = match words.value("to").map(str::to_owned).or_else(|| self.replacing(words.value("replaces"))) {
+            Some(target) if method == "REFER" => writing.header("Refer-To", &format!("<sip:{target}>")),
+            _ => writing,
+        };
         let writing = if method == "PRACK" { writing.header("RAck", &session.rack) } else { writing };
         let text = if method == "INFO" {
             writing.header("Content-Type", "application/dtmf-relay").raw_body("Signal=5\r\nDuration=160\r\n")
@@ -259,6 +272,25 @@ impl Phone {
         }
         self.sessions.push(session);
         text
+    }
+
+    /// What is said next is said in that call of its.
+    fn turn_to(&mut self, number: usize) {
+        let place = self.sessions.iter().position(|session| session.number == number).expect("a call of that number");
+        let session = self.sessions.remove(place);
+        self.sessions.push(session);
+    }
+
+    /// Its call of that number as others name it (RFC 3891): the tag of the switch first.
+    pub fn dialog(&self, number: usize) -> String {
+        let session = self.sessions.iter().find(|session| session.number == number).expect("a call of that number");
+        let tag = |of: &str| of.split(";tag=").nth(1).unwrap_or_default().to_owned();
+        format!("{};to-tag={};from-tag={}", session.call_id, tag(&session.remote), tag(&session.local))
+    }
+
+    fn replacing(&self, number: Option<&str>) -> Option<String> {
+        let dialog = self.dialog(number?.parse().unwrap());
+        Some(format!("pbx.test?Replaces={}", dialog.replace('@', "%40").replace(';', "%3B").replace('=', "%3D")))
     }
 
     fn acknowledge(&mut self, words: &Words) -> String {
@@ -375,6 +407,7 @@ impl Session {
             refused: false,
             tag: tag.to_owned(),
             rack: String::new(),
+            number: 0,
         }
     }
 

@@ -13,7 +13,7 @@ pub struct Words {
     pub headers: Vec<(String, String)>,
 }
 
-const FLAGS: &[&str] = &["nosdp", "sdp", "badsdp", "bare", "wrong", "zero", "shut", "nocontact"];
+const FLAGS: &[&str] = &["nosdp", "sdp", "badsdp", "bare", "wrong", "zero", "shut", "early", "nocontact"];
 
 impl Words {
     pub fn read(text: &str) -> Words {
