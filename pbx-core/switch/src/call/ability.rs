@@ -4,7 +4,7 @@ use pbx_sip::message::{HeaderName, Message, Method};
 use serde::{Deserialize, Serialize};
 
 /// Methods that we answer.
-pub(crate) const METHODS: [Method; 10] = [
+pub(crate) const METHODS: [Method; 11] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -14,11 +14,12 @@ pub(crate) const METHODS: [Method; 10] = [
     Method::Prack,
     Method::Update,
     Method::Refer,
+    Method::Message,
     Method::Register,
 ];
 
 /// The same, as Allow says it.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, MESSAGE, REGISTER";
 
 /// Extensions that a request may require of us.
 pub(crate) const OPTION_TAGS: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];

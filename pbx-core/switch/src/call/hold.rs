@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use pbx_media_words::LegKey;
-use pbx_sip::message::{Builder, HeaderName, Message, Method};
+use pbx_sip::message::{Builder, HeaderName, Message};
 use pbx_sip::sdp::{Description, agreed};
 use pbx_sip::stack::ServerKey;
 
@@ -65,14 +65,14 @@ impl Call {
         Signal::Changed
     }
 
-    /// INFO goes to the other side as it is, and its answer comes back.
+    /// INFO, and MESSAGE in a dialog, go to the other side as they are, and its answer comes back.
     pub fn info(&mut self, key: LegKey, server: ServerKey, request: &Message, outside: &mut Outside<'_>) -> Signal {
         let call = self.key;
         let content_type =
             request.header(HeaderName::ContentType).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
         let other = if self.a.key == key { self.b.iter_mut().find(|leg| leg.answered.is_some()) } else { Some(&mut self.a) };
         let passed = other.and_then(|other| {
-            let message = other.dialog.as_mut()?.request(&Method::Info);
+            let message = other.dialog.as_mut()?.request(request.method());
             let message = other.signed(message, outside).copy(request, HeaderName::InfoPackage).body(&content_type, request.body());
             Some((other.key, outside.stack.request(message, other.flow, outside.now)))
         });

@@ -41,6 +41,9 @@ impl Switch {
             }
             Heard::Response { key, flow, message } => self.response(key, flow, &message, now),
             Heard::TimedOut { key } | Heard::FlowFailed { key } => {
+                if self.text_answered(key, None, now) {
+                    return;
+                }
                 if let Some((call, leg)) = self.index.clients.remove(&key) {
                     self.with_call(call, now, |call, outside| call.failed(leg, key, outside));
                 }
@@ -65,6 +68,7 @@ impl Switch {
         match message.method() {
             Method::Register => self.register(key, flow, message, now),
             Method::Options => self.describe_ourselves(key, message, now),
+            Method::Message => self.message(key, flow, message, now),
             Method::Invite if message.max_forwards() == Ok(Some(0)) => self.refuse(key, message, 483, now),
             Method::Invite => self.invite(key, flow, message, now),
             // BYE, INFO: of a dialog that we do not know.
@@ -88,7 +92,7 @@ impl Switch {
                 self.with_call(call, now, |call, outside| call.bye(leg, message, outside));
             }
             Method::Invite => self.with_call(call, now, |call, outside| call.reinvited(leg, key, message, outside)),
-            Method::Info => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),
+            Method::Info | Method::Message => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),
             Method::Refer => self.refer(call, leg, key, message, now),
             Method::Prack => self.with_call(call, now, |call, outside| call.pracked(leg, key, message, outside)),
             Method::Update => self.with_call(call, now, |call, outside| call.updated(leg, key, message, outside)),
@@ -98,6 +102,9 @@ impl Switch {
     }
 
     pub(super) fn response(&mut self, key: ClientKey, flow: Flow, message: &Message, now: Now) {
+        if self.text_answered(key, message.status(), now) {
+            return;
+        }
         let known = self.index.clients.get(&key).copied().filter(|(call, _)| self.calls.contains_key(call));
         if let Some((call, leg)) = known {
             return self.with_call(call, now, |call, outside| call.response(leg, key, message, outside));

@@ -2,6 +2,7 @@
 
 mod calling;
 mod hearing;
+mod messaging;
 mod registering;
 mod transferring;
 mod written;
@@ -79,6 +80,7 @@ pub struct Switch {
     dues: BTreeMap<(Tick, CallKey), ()>,
     index: Index,
     goodbyes: BTreeMap<ServerKey, (Builder, Flow)>,
+    messages: messaging::UnderWay,
     ports: VecDeque<PortPair>,
     /// Ports of calls that were read back; media says that they are free, and they are not.
     held: BTreeMap<LegKey, PortPair>,
@@ -145,6 +147,7 @@ impl Switch {
             dues: BTreeMap::new(),
             index: Index::default(),
             goodbyes: BTreeMap::new(),
+            messages: messaging::UnderWay::default(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
             media: VecDeque::new(),
@@ -254,6 +257,7 @@ impl Switch {
             ("legs in the index", self.index.legs.len()),
             ("ports of calls that were read back", self.held.len()),
             ("BYEs that wait for an ACK", self.goodbyes.len()),
+            ("texts on their way", self.messages.len()),
             ("registrations that wait for the disk", self.waiting_for_disk.len()),
         ]
     }

@@ -12,6 +12,7 @@ mod fork;
 mod hold;
 mod identity;
 mod in_dialog;
+mod message;
 mod offer;
 mod reborn;
 mod register;

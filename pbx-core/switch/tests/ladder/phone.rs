@@ -92,7 +92,7 @@ impl Phone {
             {
                 session.heard(&text);
             }
-            if text.method() == "INVITE" || text.method() == "REGISTER" {
+            if matches!(text.method(), "INVITE" | "REGISTER" | "MESSAGE") {
                 let challenge = text.headers("WWW-Authenticate").find(|value| value.contains("algorithm=MD5"));
                 self.challenge = challenge.map(|value| (value.to_owned(), 0)).or(self.challenge.take());
             }
@@ -144,6 +144,7 @@ impl Phone {
         let text = format!("{}\r\nAuthorization: {authorization}\r\n\r\n{body}", kept.join("\r\n"));
         match method.as_str() {
             "REGISTER" => self.register_cseq = cseq + 1,
+            "MESSAGE" => {}
             _ => {
                 if let Some(session) = self.sessions.last_mut() {
                     (session.cseq, session.invite_cseq, session.invite) = (cseq + 1, cseq + 1, text.clone());
@@ -234,7 +235,7 @@ impl Phone {
                 .header("To", &format!("<{uri}>"))
                 .header("Call-ID", &call_id)
                 .header("CSeq", &format!("1 {method}"))
-                .body("");
+                .text(words.value("says"));
         }
         let asks = ["sdp", "badsdp", "zero", "shut"].iter().any(|flag| words.has(flag))
             || words.value("dir").is_some()
@@ -264,6 +265,8 @@ impl Phone {
         let writing = if method == "PRACK" { writing.header("RAck", &session.rack) } else { writing };
         let text = if method == "INFO" {
             writing.header("Content-Type", "application/dtmf-relay").raw_body("Signal=5\r\nDuration=160\r\n")
+        } else if method == "MESSAGE" {
+            writing.text(words.value("says"))
         } else {
             writing.body(&body)
         };

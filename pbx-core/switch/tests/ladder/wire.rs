@@ -129,6 +129,14 @@ impl Writing {
         with_type.raw_body(body)
     }
 
+    /// What somebody says in a MESSAGE; `8200 letters` are so many.
+    pub fn text(self, says: Option<&str>) -> String {
+        let Some(says) = says else { return self.raw_body("") };
+        let letters = says.strip_suffix(" letters").and_then(|count| count.parse().ok());
+        let says = letters.map_or(says.to_owned(), |count| "x".repeat(count));
+        self.header("Content-Type", "text/plain").raw_body(&says)
+    }
+
     pub fn raw_body(self, body: &str) -> String {
         let length = body.len().to_string();
         format!("{}\r\n{body}", self.header("Content-Length", &length).0)

@@ -1,0 +1,128 @@
+//! Short texts between extensions, RFC 3428: to every phone of whom they are for. The first that takes one has it taken; if none does,
+//! the sender is told so, and nothing is kept.
+
+use pbx_sip::clock::Now;
+use pbx_sip::flow::{Flow, Transport};
+use pbx_sip::message::{Builder, HeaderName, Message, Method, Uri};
+use pbx_sip::stack::{ClientKey, ServerKey};
+use std::collections::BTreeMap;
+
+use crate::call::identity::{Identity, Side, wishes_privacy};
+use crate::call::is_sips;
+use crate::registrar::Binding;
+use crate::switch::Switch;
+
+/// Octets of one text with what goes with it; more than a datagram would carry whole, and no file.
+const MAX_TEXT: usize = 8_192;
+
+/// Texts on their way at once.
+const MAX_UNDER_WAY: usize = 1_000;
+
+/// Texts that phones have not answered yet.
+#[derive(Default)]
+pub(super) struct UnderWay {
+    /// By what was sent to a phone.
+    sent: BTreeMap<ClientKey, ServerKey>,
+    /// By what its sender waits for.
+    waiting: BTreeMap<ServerKey, Waiting>,
+}
+
+/// A sender who waits.
+struct Waiting {
+    message: Message,
+    /// Phones that have said nothing yet.
+    phones: usize,
+    /// What the last of the others said.
+    refused: u16,
+}
+
+impl UnderWay {
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.sent.len()
+    }
+}
+
+impl Switch {
+    /// MESSAGE outside a dialog.
+    pub(super) fn message(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
+        let Some(extension) = self.authenticated(key, message, now) else { return };
+        let sips = is_sips(message.request_uri());
+        let number = Uri::parse(message.request_uri()).ok().and_then(|uri| uri.user_decoded().map(|user| user.into_owned()));
+        let Some(number) = number else { return self.refuse(key, message, 404, now) };
+        let to = self.directory.extension(&number).filter(|to| to.enabled).map(|to| to.number.clone());
+        let status = match &to {
+            _ if sips && flow.transport != Transport::Tls => Some(416),
+            _ if message.max_forwards() == Ok(Some(0)) => Some(483),
+            _ if message.body().len() > MAX_TEXT => Some(413),
+            _ if !message.body().is_empty() && message.content_type().is_none() => Some(400),
+            _ if self.draining || self.messages.waiting.len() >= MAX_UNDER_WAY => Some(503),
+            None => Some(404),
+            Some(_) => None,
+        };
+        let (None, Some(to)) = (status, to) else { return self.refuse(key, message, status.unwrap_or(404), now) };
+        let mut sender = Identity::new(extension.as_str(), self.name_of(extension.as_str()));
+        sender.hidden = wishes_privacy(message);
+        let kept = |binding: &&Binding| !sips || binding.flow.transport == Transport::Tls;
+        let phones: Vec<(String, Flow)> = self
+            .registrar
+            .bindings(to.as_str())
+            .iter()
+            .filter(kept)
+            .map(|binding| (binding.contact.clone(), binding.flow))
+            .collect();
+        if phones.is_empty() {
+            return self.refuse(key, message, 480, now);
+        }
+        self.messages.waiting.insert(key, Waiting { message: message.clone(), phones: phones.len(), refused: 480 });
+        for (contact, flow) in phones {
+            let request = self.text(message, &sender, to.as_str(), &contact);
+            let client = self.stack.request(request, flow, now);
+            self.messages.sent.insert(client, key);
+        }
+    }
+
+    /// What a phone is sent: the text as it came, from whom the house knows it to be.
+    fn text(&mut self, message: &Message, sender: &Identity, to: &str, contact: &str) -> Builder {
+        let domain = &self.config.domain;
+        let hops = message.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
+        let request = Builder::request(&Method::Message, contact)
+            .header(HeaderName::MaxForwards, hops.to_string())
+            .header(HeaderName::From, format!("{};tag={}", sender.shown(domain), self.entropy.token()))
+            .header(HeaderName::To, format!("<sip:{to}@{domain}>"))
+            .header(HeaderName::CallId, format!("{}@{domain}", self.entropy.token()))
+            .header(HeaderName::CSeq, "1 MESSAGE")
+            .header(HeaderName::UserAgent, &self.config.user_agent);
+        let kind = message.header(HeaderName::ContentType).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+        [HeaderName::Date, HeaderName::Subject, HeaderName::ContentLanguage, HeaderName::ContentDisposition]
+            .into_iter()
+            .fold(sender.introduced(request, domain, Side::Calling, false), |request, name| request.copy(message, name))
+            .body(&kind, message.body())
+    }
+
+    /// A phone answers a text, or never will (`None`). False if it was none.
+    pub(super) fn text_answered(&mut self, client: ClientKey, status: Option<u16>, now: Now) -> bool {
+        let Some(key) = self.messages.sent.get(&client).copied() else { return false };
+        let status = match status {
+            Some(status) if status < 200 => return true,
+            Some(status) => status,
+            None => 480,
+        };
+        self.messages.sent.remove(&client);
+        let Some(waiting) = self.messages.waiting.get_mut(&key) else { return true };
+        waiting.phones -= 1;
+        let taken = (200..300).contains(&status);
+        if !taken {
+            // What a sender can act on; everything else means that it was not delivered.
+            waiting.refused = if matches!(status, 413 | 415 | 486 | 488 | 600 | 603) { status } else { waiting.refused };
+            if waiting.phones > 0 {
+                return true;
+            }
+        }
+        // The others may answer what they like.
+        let Some(waiting) = self.messages.waiting.remove(&key) else { return true };
+        let status = if taken { status.min(202) } else { waiting.refused };
+        self.refuse(key, &waiting.message, status, now);
+        true
+    }
+}
