@@ -15,4 +15,5 @@ mod kill;
 mod live_stream;
 mod register;
 mod tls;
+mod transfer;
 mod two_phones;

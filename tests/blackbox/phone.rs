@@ -246,10 +246,10 @@ impl Drop for Baresip {
     }
 }
 
-/// A headless Linphone that registers, and does nothing else.
+/// A headless Linphone that registers, and does what it is told.
 pub struct Linphone {
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Linphone {
@@ -274,16 +274,34 @@ impl Linphone {
             .arg(&config_file)
             .env("HOME", folder.path())
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(fs::File::create(folder.path().join("log")).expect("linphone's log"))
             .stderr(Stdio::null())
             .spawn()
             .expect("linphonec starts (Debian package linphone-cli)");
-        Linphone { child, _folder: folder }
+        Linphone { child, folder }
+    }
+
+    /// Waits until it has shown this.
+    pub fn shows(&self, text: &str) {
+        wait_until(&format!("linphone shows {text:?}"), || self.screen().contains(text).then_some(()));
+    }
+
+    fn screen(&self) -> String {
+        fs::read(self.folder.path().join("log")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// Types a command line, such as `call sip:202@house`.
+    pub fn types(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("linphone's input");
+        writeln!(input, "{line}").and_then(|()| input.flush()).expect("linphone reads");
     }
 }
 
 impl Drop for Linphone {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- what linphone showed ---\n{}", self.screen());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
