@@ -14,7 +14,7 @@ const OF_203: f64 = 1000.0;
 struct Two {
     house: House,
     token: String,
-    folder: TempDir,
+    _folder: TempDir,
     one: Baresip,
     other: Baresip,
 }
@@ -26,7 +26,7 @@ fn two() -> Two {
     let folder = TempDir::new().expect("a folder for tones");
     let one = Baresip::start(&house, "202", &sound::tone(folder.path(), OF_202, -6.0, 60), true, Over::Udp);
     let other = Baresip::start(&house, "203", &sound::tone(folder.path(), OF_203, -6.0, 60), true, Over::Udp);
-    Two { house, token, folder, one, other }
+    Two { house, token, _folder: folder, one, other }
 }
 
 impl Two {

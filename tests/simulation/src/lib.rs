@@ -8,6 +8,7 @@ mod phone;
 #[allow(dead_code, reason = "the ladders look at more of it")]
 mod plane;
 #[path = "../../../pbx-core/switch/tests/ladder/wire.rs"]
+#[allow(dead_code, reason = "the ladders write more with it")]
 mod wire;
 pub mod world;
 

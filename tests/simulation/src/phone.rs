@@ -27,6 +27,8 @@ pub enum Wake {
     Reinvite(u32),
     /// INFO or OPTIONS.
     Ask(u32),
+    /// Send the other side on.
+    Refer(u32),
     /// The talk is over.
     HangUp(u32),
     /// Make a call.
@@ -52,6 +54,7 @@ pub struct Manner {
     pub talk: Duration,
     pub reinvites: u8,
     pub asks: bool,
+    pub refers: bool,
 }
 
 /// How far a call is, as its phone sees it.
@@ -130,6 +133,8 @@ pub struct Phone {
     register: (u32, u32),
     challenged: u32,
     drawn: u32,
+    /// Whom it has sent on: the call, and the one they are to be connected with, by their marks.
+    pub referred: Vec<(u32, Option<u32>)>,
     /// To be sent.
     pub out: Vec<String>,
     /// To be woken.
@@ -154,6 +159,7 @@ impl Phone {
             register: (1, 0),
             challenged: 0,
             drawn: 0,
+            referred: Vec::new(),
             out: Vec::new(),
             wakes: Vec::new(),
         }
@@ -319,17 +325,22 @@ impl Phone {
 
     /// A request within the call.
     fn within(&mut self, handle: u32, method: &'static str, now: Tick) {
+        self.ask(handle, method, None, now);
+    }
+
+    fn ask(&mut self, handle: u32, method: &'static str, header: Option<(&str, String)>, now: Tick) {
         let Some(call) = self.calls.iter_mut().find(|call| call.handle == handle) else { return };
         call.cseq += 1;
         let (target, local, remote, call_id, cseq) =
             (call.target.clone(), call.local.clone(), call.remote.clone(), call.call_id.clone(), call.cseq);
         let (writing, branch) = self.start(method, &target);
-        let text = writing
+        let writing = writing
             .header("From", &local)
             .header("To", &remote)
             .header("Call-ID", &call_id)
-            .header("CSeq", &format!("{cseq} {method}"))
-            .body("");
+            .header("CSeq", &format!("{cseq} {method}"));
+        let writing = header.iter().fold(writing, |writing, (name, value)| writing.header(name, value));
+        let text = writing.body("");
         self.request(handle, method, branch, text, now);
     }
 
@@ -381,9 +392,31 @@ impl Phone {
                 }
             }
             Wake::HangUp(handle) => self.hang_up(handle, now),
+            Wake::Refer(handle) => self.refer(handle, now, draw),
             Wake::Register(expires) => self.register(expires, now),
             Wake::Dial(_) => {}
         }
+    }
+
+    /// Sends the other side of a call on: to another extension, or to whom it talks to in another call.
+    fn refer(&mut self, handle: u32, now: Tick, draw: &mut Draw) {
+        // Who bears no mark could not be told from a stranger afterwards.
+        let free = |call: &&Call| call.state == State::Up && !call.manner.late_offer && call.answer.is_none();
+        let Some(mark) = self.calls.iter().filter(free).find(|call| call.handle == handle).and_then(|call| call.mark) else {
+            return;
+        };
+        let other = self.calls.iter().filter(free).find(|call| call.handle != handle && call.mark.is_some());
+        let (target, with) = match other {
+            Some(other) => {
+                let tag = |of: &str| of.split(";tag=").nth(1).unwrap_or_default().to_owned();
+                let (to, from) = (tag(&other.remote), tag(&other.local));
+                let call_id = other.call_id.replace('@', "%40");
+                (format!("<sip:pbx.test?Replaces={call_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}>"), other.mark)
+            }
+            None => (format!("<sip:{}@pbx.test>", 201 + draw.below(5)), None),
+        };
+        self.referred.push((mark, with));
+        self.ask(handle, "REFER", Some(("Refer-To", target)), now);
     }
 
     fn hang_up(&mut self, handle: u32, now: Tick) {
@@ -511,6 +544,9 @@ impl Phone {
             if call.manner.asks {
                 self.wakes.push((talk / 4, Wake::Ask(handle)));
             }
+            if call.manner.refers {
+                self.wakes.push((talk / 2, Wake::Refer(handle)));
+            }
         }
         let text = writing.body(&body);
         (call.answer, call.answered, call.pause) = (Some(text.clone()), now, T1);
@@ -594,6 +630,8 @@ impl Phone {
             ("INFO" | "OPTIONS", Some(place)) if self.calls[place].state == State::Up => {
                 self.say(key, Writing::reply(&text, 200, "i").body(""))
             }
+            // How a transfer goes, also to who has hung up since.
+            ("NOTIFY", Some(_)) => self.say(key, Writing::reply(&text, 200, "i").body("")),
             // The same once more, while it is thought about.
             ("INVITE", Some(place)) if self.calls[place].invite.branch() == text.branch() => {}
             ("INVITE", Some(_)) => self.say(key, Writing::reply(&text, 488, "i").body("")),
@@ -733,11 +771,14 @@ impl Phone {
         let (cancelled, mute) = (call.cancelled, call.manner.never_acknowledges);
         if first {
             call.state = State::Up;
-            let (talk, asks) = (call.manner.talk, call.manner.asks);
+            let (talk, asks, refers) = (call.manner.talk, call.manner.asks, call.manner.refers);
             self.wakes.push((talk, Wake::HangUp(handle)));
             self.wakes.push((talk / 3, Wake::Reinvite(handle)));
             if asks {
                 self.wakes.push((talk / 4, Wake::Ask(handle)));
+            }
+            if refers {
+                self.wakes.push((talk / 2, Wake::Refer(handle)));
             }
         }
         if mute && !cancelled {

@@ -13,7 +13,7 @@ use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::transaction::Timers;
 use pbx_switch::action::{Action, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
-use pbx_switch::dialplan::Dialplan;
+use pbx_switch::dialplan::{Dialplan, Step};
 use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
@@ -101,6 +101,8 @@ pub struct World {
     disk: BTreeMap<(String, String), Binding>,
     next_media: u16,
     marks: Vec<u16>,
+    /// Calls one of whose sides was sent on, each with the first of those it was connected with.
+    kin: BTreeMap<u32, u32>,
     begun: BTreeSet<CallKey>,
     recorded: BTreeSet<CallKey>,
     gone: BTreeSet<CallKey>,
@@ -199,6 +201,7 @@ impl World {
             disk: BTreeMap::new(),
             next_media: 20_000,
             marks: Vec::new(),
+            kin: BTreeMap::new(),
             begun: BTreeSet::new(),
             recorded: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -522,6 +525,12 @@ impl World {
             return;
         }
         step(&mut self.phones[place], self.now.tick, &mut self.draw, &mut self.next_media);
+        for (mark, with) in std::mem::take(&mut self.phones[place].referred) {
+            let (one, other) = (self.kin_of(mark), self.kin_of(with.unwrap_or(mark)));
+            self.kin.insert(mark, one);
+            self.kin.values_mut().filter(|of| **of == other).for_each(|of| *of = one);
+            self.kin.insert(with.unwrap_or(mark), one);
+        }
         for text in std::mem::take(&mut self.phones[place].out) {
             self.send_in(place, text);
         }
@@ -666,15 +675,20 @@ impl World {
         let (Some(first), Some(second)) = (owner(one.at), owner(other.at)) else { return };
         let (Some(a), Some(b)) = (first.call_at(one.at.port()), second.call_at(other.at.port())) else { return };
         let fits = match (a.mark, b.mark) {
-            (Some(a), Some(b)) => a == b,
+            (Some(a), Some(b)) => self.kin_of(a) == self.kin_of(b),
             // An INVITE without an offer bears no mark; at least the number must be right.
             (Some(mark), None) => self.marks.get(mark as usize) == Some(&second.extension),
             (None, Some(mark)) => self.marks.get(mark as usize) == Some(&first.extension),
             (None, None) => false,
         };
-        if !fits || a.outgoing == b.outgoing {
+        let sent_on = a.mark.is_some_and(|mark| self.kin.contains_key(&mark));
+        if !fits || a.outgoing == b.outgoing && !sent_on {
             self.faults.push(format!("strangers hear each other: calls {:?} and {:?}", a.mark, b.mark));
         }
+    }
+
+    fn kin_of(&self, mark: u32) -> u32 {
+        self.kin.get(&mark).copied().unwrap_or(mark)
     }
 
     fn record(&mut self, record: &CallRecord) {
@@ -686,7 +700,13 @@ impl World {
             && !record.trace.steps.is_empty()
             && !record.legs.is_empty()
             && record.legs.iter().all(|leg| leg.invited <= leg.ended)
-            && talked == if record.answered.is_some() { 2 } else { 0 };
+            && match (record.answered, record.trace.steps.iter().any(|step| matches!(step, Step::Transferred { .. }))) {
+                (Some(_), false) => talked == 2,
+                (Some(_), true) => talked >= 2,
+                (None, false) => talked == 0,
+                // Who was sent on was connected before.
+                (None, true) => talked <= 1,
+            };
         if !whole {
             self.faults.push(format!("a record that is not whole: {record:?}"));
         }
@@ -757,6 +777,7 @@ fn call_manner(draw: &mut Draw) -> Manner {
         talk: draw.millis(20, 30_000),
         reinvites: if draw.percent(20) { 3 } else { 0 },
         asks: draw.percent(15),
+        refers: draw.percent(12),
         ..Manner::default()
     }
 }
@@ -787,6 +808,7 @@ fn meet(draw: &mut Draw) -> Manner {
         talk: draw.millis(20, 30_000),
         reinvites: if draw.percent(20) { 3 } else { 0 },
         asks: draw.percent(15),
+        refers: draw.percent(12),
         ..Manner::default()
     }
 }
