@@ -14,7 +14,7 @@ const OF_203: f64 = 1000.0;
 struct Two {
     house: House,
     token: String,
-    _folder: TempDir,
+    folder: TempDir,
     one: Baresip,
     other: Baresip,
 }
@@ -26,7 +26,7 @@ fn two() -> Two {
     let folder = TempDir::new().expect("a folder for tones");
     let one = Baresip::start(&house, "202", &sound::tone(folder.path(), OF_202, -6.0, 60), true, Over::Udp);
     let other = Baresip::start(&house, "203", &sound::tone(folder.path(), OF_203, -6.0, 60), true, Over::Udp);
-    Two { house, token, _folder: folder, one, other }
+    Two { house, token, folder, one, other }
 }
 
 impl Two {
@@ -53,6 +53,19 @@ impl Two {
 
 fn steps(record: &serde_json::Value) -> Vec<&str> {
     record["trace"].as_array().expect("a trace").iter().filter_map(|step| step["code"].as_str()).collect()
+}
+
+#[test]
+fn who_has_heard_one_hears_the_next() {
+    let mut two = two();
+    let quiet = sound::tone(two.folder.path(), 440.0, -26.0, 60);
+    let mut phone = Baresip::start(&two.house, "201", &quiet, false, Over::Udp);
+    two.registered();
+    phone.types(&format!("/dial sip:202@{}", two.house.sip_udp));
+    two.one.heard(1);
+    phone.types(&format!("/transfer sip:203@{}", two.house.sip_udp));
+    let record = two.hear_each_other("203");
+    assert_eq!((&record["caller"], &record["outcome"]), (&"202".into(), &"answered".into()), "{record}");
 }
 
 #[test]

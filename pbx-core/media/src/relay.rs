@@ -2,6 +2,7 @@
 
 use pbx_media_words::{Direction, Figures, Payload};
 
+use crate::continuity::Continuity;
 use crate::reports::Sending;
 use crate::rtp::{Header, Reception, digit};
 
@@ -24,6 +25,8 @@ pub struct Path {
     pub reception: Reception,
     /// What goes to it.
     pub sending: Sending,
+    /// Under which numbers.
+    pub continuity: Continuity,
     clock_hz: u32,
     /// Counted.
     pub received: u64,
@@ -57,6 +60,7 @@ impl Default for Path {
             last_event: None,
             reception: Reception::default(),
             sending: Sending::default(),
+            continuity: Continuity::default(),
             clock_hz: 8000,
             received: 0,
             sent: 0,

@@ -7,7 +7,7 @@ use crate::numbers::Numbers;
 use crate::rtcp::{self, Block, CNAME, Compound, LONGEST, Packet, Sent};
 use crate::rtp::{Header, Reception};
 
-/// The stream that we send on a leg: the partner's packets under the partner's SSRC and numbers.
+/// The stream that we send on a leg: the partner's packets, under the SSRC and numbers of the first partner (`continuity`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sending {
     /// Under which SSRC, and which numbers.

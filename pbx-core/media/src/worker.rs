@@ -168,9 +168,10 @@ impl Worker {
         let Some(Some(partner)) = self.legs.get_mut(partner) else { return };
         if partner.path.direction.sends() {
             packet[1] = packet[1] & 128 | number;
+            let header = partner.path.continuity.pass(fate.header, packet, fate.clock_hz, now);
             if partner.rtp.send(packet) {
                 partner.path.sent += 1;
-                if partner.path.sending.count(&fate.header, fate.clock_hz, length - fate.header.payload_at, now) {
+                if partner.path.sending.count(&header, fate.clock_hz, length - header.payload_at, now) {
                     partner.reports.begin_stream();
                 }
             }
