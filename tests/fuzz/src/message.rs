@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use pbx_sip::message::framing::{Framed, Framer};
 use pbx_sip::message::limits::{MAX_ENTRIES, MAX_HEADERS, MAX_MESSAGE, MAX_VIAS};
-use pbx_sip::message::{Builder, Contacts, HeaderName, MediaType, Message, NameAddr, Uri, Via};
+use pbx_sip::message::{Builder, Contacts, HeaderName, MediaType, Message, NameAddr, Replaces, Uri, Via};
 use pbx_sip::target::Target;
+use pbx_switch::call::Identity;
+use pbx_switch::call::identity::IdentitySource;
 
 /// One datagram: read within its bounds, and what is written back reads the same.
 pub fn message(octets: &[u8]) {
@@ -22,6 +24,11 @@ pub fn message(octets: &[u8]) {
         }
     }
     let _ = (message.max_forwards(), message.expires(), message.content_type(), message.option_tags(HeaderName::Require));
+    let _ = (message.session_expires(), message.min_se(), message.rseq(), message.rack(), message.replaces());
+    if let Ok(target) = message.refer_to() {
+        let _ = target.uri_view().map(|uri| uri.header_decoded("Replaces").as_deref().and_then(Replaces::parse).is_some());
+    }
+    identity(&message);
     assert_eq!(message.is_request(), message.status().is_none());
     let fine = if message.is_request() { message.check_request().is_ok() } else { message.check_response().is_ok() };
     if message.is_request() {
@@ -45,6 +52,16 @@ pub fn message(octets: &[u8]) {
     assert_eq!(again.to().map(|to| (to.uri, to.tag())), message.to().map(|to| (to.uri, to.tag())));
     assert_eq!(again.vias().map(|vias| vias.len()), message.vias().map(|vias| vias.len()));
     assert_eq!(rebuilt(&again).bytes(), again.bytes(), "written twice is written alike");
+}
+
+/// Who calls, by what a stranger writes: bounded, and nothing of it can end a header of ours.
+fn identity(message: &Message) {
+    let believed = [IdentitySource::PAssertedIdentity, IdentitySource::RemotePartyId, IdentitySource::From];
+    let identity = Identity::asserted(message, &believed);
+    assert!(identity.number.len() <= 64 && identity.name.chars().count() <= 80 && identity.diverted.len() <= 10);
+    let written = [vec![identity.address("h")], identity.diversions("h"), identity.history("h", "1")].concat();
+    assert!(written.iter().all(|value| NameAddr::parse(value.as_bytes()).is_ok()), "{written:?}");
+    assert!(!identity.hidden || !identity.shown("h").contains("@h"));
 }
 
 fn rebuilt(message: &Message) -> Message {
