@@ -268,9 +268,9 @@ impl Leg {
         message.header(HeaderName::Contact, self.contact()).header(HeaderName::UserAgent, outside.user_agent)
     }
 
-    /// Who the other side is.
+    /// Tells a phone of the house who the other side is. Somebody outside learns no more than their line's rules say.
     pub fn introduced(&self, message: Builder, side: Side, outside: &Outside<'_>) -> Builder {
-        let Some(peer) = &self.peer else { return message };
+        let Some(peer) = self.peer.as_ref().filter(|_| self.of_house) else { return message };
         peer.introduced(message, outside.domain, side, brand::reads_remote_party_id(self.user_agent.as_deref()))
     }
 

@@ -42,10 +42,15 @@ impl Call {
             .header(HeaderName::Supported, SUPPORTED);
         invite = leg.timed_request(invite);
         invite = leg.introduced(invite, Side::Calling, outside);
-        for by in self.caller.diversions(outside.domain) {
-            invite = invite.header(HeaderName::Diversion, by);
+        if leg.of_house {
+            for by in self.caller.diversions(outside.domain) {
+                invite = invite.header(HeaderName::Diversion, by);
+            }
+            for entry in self.caller.history(outside.domain, &phone.party) {
+                invite = invite.header(HeaderName::HistoryInfo, entry);
+            }
         }
-        if self.answer_at_once {
+        if self.answer_at_once && leg.of_house {
             invite = brand::answering_by_itself(invite, leg.user_agent.as_deref(), outside.domain);
         }
         let invite = leg.signed(invite, outside).body("application/sdp", body);

@@ -53,11 +53,16 @@ impl Leg {
     pub(crate) fn timed_answer(&mut self, request: &Message, response: Builder, now: Now) -> Builder {
         let (asked, knows) = (request.session_expires(), self.ability.timer);
         let (interval_s, refresher) = match asked {
+            // Whoever put it there, for a phone that knows no timer, asks for more than anybody should have to do.
+            Some(asked) if asked.interval_s < LEAST_S => {
+                self.timer = None;
+                return response;
+            }
             // We may ask for less, but not for less than they bear.
             Some(asked) => {
                 let usual_s = USUAL_S.max(request.min_se().unwrap_or(0));
                 let refresher = if knows { asked.refresher.unwrap_or(Refresher::Uac) } else { Refresher::Uas };
-                (asked.interval_s.min(usual_s).max(1), refresher)
+                (asked.interval_s.min(usual_s), refresher)
             }
             None if knows => (USUAL_S.max(request.min_se().unwrap_or(0)), Refresher::Uas),
             None => {
@@ -86,19 +91,19 @@ impl Leg {
     /// What their 2xx to a request of ours says of it (RFC 4028 7.2).
     pub(crate) fn timer_agreed(&mut self, response: &Message, now: Now) {
         self.timer = response.session_expires().map(|agreed| SessionTimer {
-            interval_s: agreed.interval_s.max(1),
+            interval_s: agreed.interval_s.max(LEAST_S),
             ours: agreed.refresher != Some(Refresher::Uas),
             since: now.tick,
             begun: false,
         });
     }
 
-    /// They find the interval too short, and say what they bear (RFC 4028 7.3). False if that is no reason to ask again.
+    /// They find the interval too short, and say what they bear (RFC 4028 7.3). False if that is no reason to ask again: they have been
+    /// asked as they said before.
     pub(crate) fn takes_longer_interval(&mut self, response: &Message) -> bool {
-        let least_s = response.min_se().unwrap_or(0);
-        let raised = least_s > self.min_se_s.max(LEAST_S);
-        self.min_se_s = self.min_se_s.max(least_s);
-        raised
+        let least_s = response.min_se().filter(|least_s| *least_s > LEAST_S && self.min_se_s == 0);
+        self.min_se_s = self.min_se_s.max(least_s.unwrap_or(0));
+        least_s.is_some()
     }
 
     /// When its timer wants something.

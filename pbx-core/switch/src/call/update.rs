@@ -41,7 +41,12 @@ pub(crate) struct Asking {
     pub asked: Option<Asked>,
     wish: Option<Wish>,
     not_before: Option<Tick>,
+    /// How often in a row both sides have asked at once.
+    crossed: u8,
 }
+
+/// Both ask at once so often in a row only if one of them never stops: what was wished is not to be had.
+const MAX_CROSSED: u8 = 10;
 
 impl Leg {
     /// Wishes that the session is refreshed.
@@ -106,12 +111,13 @@ impl Leg {
 
     /// Asks what is wished, if nothing stands in the way.
     pub(crate) fn ask(&mut self, call: CallKey, side: Side, outside: &mut Outside<'_>) {
+        // What stands in the way from here on is no matter of time, and ends with an event of its own.
+        self.asking.not_before = self.asking.not_before.filter(|when| *when > outside.now.tick);
         let busy = self.state != LegState::Answered || self.asking.asked.is_some() || self.offer_open || self.server.is_some();
-        if busy || self.asking.not_before.is_some_and(|when| when > outside.now.tick) {
+        if busy || self.asking.not_before.is_some() {
             return;
         }
         let Some(wish) = self.asking.wish.take() else { return };
-        self.asking.not_before = None;
         let update = self.ability.update && wish == Wish::Refresh;
         let (Some(dialog), Some(local), Some(remote)) = (&mut self.dialog, &mut self.local, &self.remote) else { return };
         let method = if update { Method::Update } else { Method::Invite };
@@ -197,6 +203,7 @@ impl Call {
             200..300 => {
                 leg.ability.learn(message);
                 leg.timer_agreed(message, outside.now);
+                leg.asking.crossed = 0;
                 if let Some(dialog) = &mut leg.dialog {
                     dialog.refresh_target(message);
                     if !asked.update {
@@ -211,7 +218,8 @@ impl Call {
                 }
             }
             // Both asked at once: whoever made the Call-ID waits the longer (RFC 3261 14.1).
-            491 => {
+            491 if leg.asking.crossed < MAX_CROSSED => {
+                leg.asking.crossed += 1;
                 let (from_ms, span_ms) = if own_call_id { (2_100, 190) } else { (0, 200) };
                 let pause = Duration::from_millis(from_ms + 10 * (outside.entropy.u64() % (span_ms + 1)));
                 leg.asking.not_before = Some(outside.now.tick + pause);

@@ -142,9 +142,13 @@ impl Switch {
         let was_answered = ongoing.call.answered.is_some();
         let signal = catch_unwind(AssertUnwindSafe(|| step(&mut ongoing.call, &mut self.outside(now))));
         let answered = !was_answered && ongoing.call.answered.is_some();
+        let due = ongoing.call.due();
+        let (due_before, handed) = (std::mem::replace(&mut ongoing.due, due), ongoing.call.handed.is_some());
         self.calls.insert(key, ongoing);
-        self.set_due(key);
-        self.tell_of_transfer(key, now);
+        self.set_due(key, due_before, due);
+        if handed {
+            self.tell_of_transfer(key, now);
+        }
         if answered {
             // From here on nobody waits for an answer; the pulse asks whether anybody is still there.
             self.wake(key, Some(now.tick + PULSE));
@@ -181,8 +185,8 @@ impl Switch {
         self.tell_of_transfer(key, now);
         let Some(ongoing) = self.calls.get_mut(&key) else { return };
         ongoing.closing = ongoing.call.open_media().collect();
-        let closed = ongoing.closing.is_empty();
-        self.set_due(key);
+        let (closed, due) = (ongoing.closing.is_empty(), ongoing.due.take());
+        self.set_due(key, due, None);
         if closed {
             self.finish(key, now);
         } else {
@@ -225,10 +229,11 @@ impl Switch {
     }
 
     /// Notes when the call's legs want something by themselves.
-    fn set_due(&mut self, key: CallKey) {
-        let Some(ongoing) = self.calls.get_mut(&key) else { return };
-        let due = ongoing.call.due();
-        if let Some(before) = std::mem::replace(&mut ongoing.due, due).filter(|before| Some(*before) != due) {
+    fn set_due(&mut self, key: CallKey, before: Option<Tick>, due: Option<Tick>) {
+        if before == due {
+            return;
+        }
+        if let Some(before) = before {
             self.dues.remove(&(before, key));
         }
         if let Some(due) = due {

@@ -17,6 +17,15 @@ fn info_is_passed_on() {
     ",
     );
     check(
+        "a key in the other of the two forms",
+        "
+        phones: 201 202
+        201 -> INVITE 202    202 <- INVITE    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
+        201 -> INFO {Content-Type: application/dtmf}    202 <- INFO {Content-Type: application/dtmf}    202 -> 200 INFO    201 <- 200 INFO
+        201 -> BYE    201 <- 200 BYE    202 <- BYE    202 -> 200 BYE    record: answered
+    ",
+    );
+    check(
         "one that is never answered, and one that waits when the call ends",
         "
         phones: 201 202

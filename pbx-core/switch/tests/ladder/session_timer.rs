@@ -112,7 +112,7 @@ fn the_called_phone_has_a_timer() {
         "
         phones: 201 202
         201 -> INVITE 202    202 <- INVITE    202 -> 422 {Min-SE: 3600}    202 <- ACK
-        202 <- INVITE    202 -> 422 {Min-SE: 3600}    202 <- ACK    201 <- 480    201 -> ACK
+        202 <- INVITE    202 -> 422 {Min-SE: 7200}    202 <- ACK    201 <- 480    201 -> ACK
         record: unreachable
     ",
     );
@@ -132,6 +132,51 @@ fn both_ask_at_once() {
         201t -> INVITE dir=sendonly    201t <- 200    201t -> ACK    media: 201t -> 202
         wait 2s    201t <- INVITE dir=recvonly    201t -> 200 dir=sendonly {Session-Expires: 120;refresher=uac}    201t <- ACK    media: 201t -> 202
         201t -> BYE    201t <- 200 BYE    202 <- BYE    202 -> 200 BYE
+        record: answered
+    ",
+    );
+    check(
+        "when ours may come again, theirs is not acknowledged yet: it waits for that",
+        "
+        phones: 201t 202
+        201t -> INVITE 202 {Supported: timer} {Session-Expires: 120;refresher=uas}    202 <- INVITE
+        202 -> 200    202 <- ACK    201t <- 200    201t -> ACK
+        wait 60s    201t <- INVITE    201t -> 491    201t <- ACK
+        201t -> INVITE dir=sendonly    201t <- 200    wait 3s    201t <- 200 x2
+        201t -> ACK    201t <- INVITE dir=recvonly    201t -> 200 dir=sendonly {Session-Expires: 120;refresher=uac}    201t <- ACK
+        201t -> BYE    201t <- 200 BYE    202 <- BYE    202 -> 200 BYE
+        record: answered
+    ",
+    );
+    check(
+        "one that never lets us is not asked for ever",
+        "
+        phones: 201t 202
+        201t -> INVITE 202 {Supported: timer} {Session-Expires: 120;refresher=uas}    202 <- INVITE
+        202 -> 200    202 <- ACK    201t <- 200    201t -> ACK
+        wait 60s    201t <- INVITE    201t -> 491    201t <- ACK    wait 2s    201t <- INVITE    201t -> 491    201t <- ACK
+        wait 2s    201t <- INVITE    201t -> 491    201t <- ACK    wait 2s    201t <- INVITE    201t -> 491    201t <- ACK
+        wait 2s    201t <- INVITE    201t -> 491    201t <- ACK    wait 2s    201t <- INVITE    201t -> 491    201t <- ACK
+        wait 2s    201t <- INVITE    201t -> 491    201t <- ACK    wait 2s    201t <- INVITE    201t -> 491    201t <- ACK
+        wait 2s    201t <- INVITE    201t -> 491    201t <- ACK    wait 2s    201t <- INVITE    201t -> 491    201t <- ACK
+        wait 2s    201t <- INVITE    201t -> 491    201t <- ACK    wait 7s    201t <- nothing
+        wait 1s    201t <- BYE {Reason: cause=408}    201t -> 200 BYE    202 <- BYE    202 -> 200 BYE
+        record: lost
+    ",
+    );
+}
+
+#[test]
+fn an_interval_that_nobody_could_keep() {
+    check(
+        "in a request of who knows no timer, or in an answer",
+        "
+        phones: 201 202
+        201 -> INVITE 202 {Session-Expires: 1}    202 <- INVITE
+        202 -> 200 {Session-Expires: 1;refresher=uac} {Require: timer}    202 <- ACK    201 <- 200 {!Session-Expires}    201 -> ACK
+        wait 44s    202 <- nothing    wait 1s    202 <- INVITE {Session-Expires: 90;refresher=uac}
+        202 -> 200    202 <- ACK    wait 200s    201 <- nothing    202 <- nothing
+        201 -> BYE    201 <- 200 BYE    202 <- BYE    202 -> 200 BYE
         record: answered
     ",
     );
