@@ -55,6 +55,7 @@ pub struct Manner {
     pub reinvites: u8,
     pub asks: bool,
     pub refers: bool,
+    pub reliable: bool,
 }
 
 /// How far a call is, as its phone sees it.
@@ -100,6 +101,8 @@ pub struct Call {
     /// It was sent a BYE.
     told: bool,
     excused: bool,
+    /// Of what it was told reliably, the last.
+    rseq: Option<u32>,
 }
 
 /// A request of the phone.
@@ -278,6 +281,7 @@ impl Phone {
             unknown: false,
             told: false,
             excused: false,
+            rseq: None,
             manner,
         };
         if let Some(after) = call.manner.cancel {
@@ -311,6 +315,9 @@ impl Phone {
             .header("Call-ID", &call_id)
             .header("CSeq", &format!("{cseq} INVITE"))
             .header("Contact", &contact);
+        if first && self.calls[place].manner.reliable {
+            writing = writing.header("Supported", "100rel");
+        }
         if first && let Some(authorization) = self.authorization("INVITE", &target, wrong) {
             writing = writing.header("Authorization", &authorization);
         }
@@ -435,7 +442,9 @@ impl Phone {
         let request = &mut self.requests[place];
         let age = now.since(request.begun);
         let invite = request.method == "INVITE";
-        if request.last.is_some() || age >= WHOLE && !(invite && request.heard) {
+        // What is passed on is answered by another phone; that this one is gone is known as late as here, and must still get back.
+        let whole = if request.method == "INFO" { WHOLE + Duration::from_secs(2) } else { WHOLE };
+        if request.last.is_some() || age >= whole && !(invite && request.heard) {
             let gone = request.last.is_none();
             let (call, excused, method) = (request.call, request.excused, request.method);
             if gone {
@@ -469,7 +478,7 @@ impl Phone {
             self.out.push(request.text.clone());
         }
         request.pause = if invite { request.pause * 2 } else { (request.pause * 2).min(Duration::from_secs(4)) };
-        let pause = request.pause.min(WHOLE.saturating_sub(age)).max(Duration::from_millis(1));
+        let pause = request.pause.min(whole.saturating_sub(age)).max(Duration::from_millis(1));
         self.wakes.push((pause, Wake::Resend(handle)));
     }
 
@@ -504,8 +513,12 @@ impl Phone {
         let early = call.manner.early;
         let body = if early { sdp(&address, call.media, call.version, &call.codecs, "sendrecv") } else { String::new() };
         let status = if early { 183 } else { 180 };
-        let text = Writing::reply(&call.invite, status, &format!("u{handle}")).header("Contact", &contact).body(&body);
-        let key = reply_key(&call.invite);
+        let mut writing = Writing::reply(&call.invite, status, &format!("u{handle}")).header("Contact", &contact);
+        if call.manner.reliable {
+            // Sent again only when the INVITE is: what is never acknowledged is answered all the same.
+            writing = writing.header("Require", "100rel").header("RSeq", &(handle + 1).to_string());
+        }
+        let (key, text) = (reply_key(&call.invite), writing.body(&body));
         self.say(key, text);
     }
 
@@ -630,6 +643,14 @@ impl Phone {
             ("INFO" | "OPTIONS", Some(place)) if self.calls[place].state == State::Up => {
                 self.say(key, Writing::reply(&text, 200, "i").body(""))
             }
+            ("PRACK", Some(place)) => {
+                let call = &self.calls[place];
+                let rack = format!("{} {} INVITE", call.handle + 1, call.invite.cseq());
+                if text.header("RAck") != Some(&rack) {
+                    self.faults.push(format!("a PRACK of {:?} instead of `{rack}`", text.header("RAck")));
+                }
+                self.say(key, Writing::reply(&text, 200, "p").body(""));
+            }
             // How a transfer goes, also to who has hung up since.
             ("NOTIFY", Some(_)) => self.say(key, Writing::reply(&text, 200, "i").body("")),
             // The same once more, while it is thought about.
@@ -674,6 +695,7 @@ impl Phone {
             unknown: false,
             told: false,
             excused: false,
+            rseq: None,
             manner,
         };
         if !call.manner.silent {
@@ -742,6 +764,13 @@ impl Phone {
             call.remote = text.header("To").unwrap_or_default().to_owned();
         }
         if status < 200 {
+            // Acknowledged once; what comes again was on its way.
+            let rseq = text.header("RSeq").and_then(|rseq| rseq.parse().ok());
+            let (fresh, mute, cseq) = (rseq.is_some() && rseq != call.rseq, call.manner.never_acknowledges, text.cseq());
+            if let (true, true, false, Some(rseq)) = (first, fresh, mute, rseq) {
+                call.rseq = Some(rseq);
+                self.ask(handle, "PRACK", Some(("RAck", format!("{rseq} {cseq} INVITE"))), now);
+            }
             return;
         }
         if first

@@ -778,6 +778,7 @@ fn call_manner(draw: &mut Draw) -> Manner {
         reinvites: if draw.percent(20) { 3 } else { 0 },
         asks: draw.percent(15),
         refers: draw.percent(12),
+        reliable: draw.percent(30),
         ..Manner::default()
     }
 }
@@ -809,6 +810,7 @@ fn meet(draw: &mut Draw) -> Manner {
         reinvites: if draw.percent(20) { 3 } else { 0 },
         asks: draw.percent(15),
         refers: draw.percent(12),
+        reliable: draw.percent(30),
         ..Manner::default()
     }
 }
