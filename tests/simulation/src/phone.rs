@@ -346,6 +346,8 @@ impl Phone {
             .header("To", &remote)
             .header("Call-ID", &call_id)
             .header("CSeq", &format!("{cseq} {method}"));
+        let authorization = if method == "REFER" { self.authorization(method, &target, false) } else { None };
+        let writing = authorization.iter().fold(writing, |writing, value| writing.header("Authorization", value));
         let writing = header.iter().fold(writing, |writing, (name, value)| writing.header(name, value));
         let text = writing.body("");
         self.request(handle, method, branch, text, now);
@@ -741,6 +743,15 @@ impl Phone {
                 self.challenged += 1;
                 if self.challenged < 4 {
                     self.register(call, now);
+                }
+            }
+            "REFER" if status == 401 => {
+                let target = request.text.lines().find_map(|line| line.strip_prefix("Refer-To: ")).unwrap_or_default().to_owned();
+                let stale = text.headers("WWW-Authenticate").any(|value| value.contains("stale=true"));
+                let again = stale || !request.text.contains("Authorization");
+                self.take_challenge(text);
+                if again && self.calls.iter().any(|known| known.handle == call && known.state == State::Up) {
+                    self.ask(call, "REFER", Some(("Refer-To", target)), now);
                 }
             }
             "REGISTER" if status < 300 => self.challenged = 0,

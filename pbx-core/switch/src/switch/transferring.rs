@@ -23,23 +23,25 @@ impl Switch {
             Err(status) => return self.refuse(key, message, status, now),
         };
         let Some(ongoing) = self.calls.get(&call) else { return self.refuse(key, message, 481, now) };
-        let party = match ongoing.call.may_refer(by) {
-            Ok(party) => party,
+        let other = match ongoing.call.may_refer(by) {
+            Ok(other) => other,
             Err(status) => return self.refuse(key, message, status, now),
         };
-        // Only a phone of the house has rights here; a line is never told where its calls go.
+        // Only a phone of the house has rights here; a line is never told where its calls go. And since a call is placed at somebody's
+        // expense, it is not enough to know the tags of a dialog.
         let leg = ongoing.call.legs().find(|leg| leg.key == by && leg.of_house);
-        let extension = leg.and_then(|leg| self.directory.extension(&leg.party)).filter(|extension| extension.enabled);
-        let Some(extension) = extension.map(|extension| extension.number.clone()) else {
+        let Some(party) = leg.map(|leg| leg.party.clone()) else { return self.refuse(key, message, 403, now) };
+        let Some(extension) = self.authenticated(key, message, now) else { return };
+        if extension.as_str() != party {
             return self.refuse(key, message, 403, now);
-        };
+        }
         self.with_call(call, now, |call, outside| {
             call.refer_accepted(by, key, message, outside);
             Signal::Nothing
         });
         let done = match referral.replaces {
-            None => self.hand_over(call, party, extension, referral.number, now),
-            Some(replaced) => self.take_place(call, party, &extension, &replaced, now),
+            None => self.hand_over(call, other, extension, referral.number, now),
+            Some(replaced) => self.take_place(call, other, &extension, &replaced, now),
         };
         if let Err(status) = done {
             self.with_call(call, now, |call, outside| {

@@ -283,8 +283,9 @@ impl House {
             self.deliver(phone, text);
         }
         // A challenge is answered without a word in the ladder, unless it wants to see it.
-        let asks =
-            verb == "REGISTER" && words.value("user").is_none() || matches!(verb, "INVITE" | "MESSAGE") && words.argument.is_some();
+        let asks = verb == "REGISTER" && words.value("user").is_none()
+            || matches!(verb, "INVITE" | "MESSAGE") && words.argument.is_some()
+            || verb == "REFER";
         if asks && !words.has("bare") && !words.has("wrong") {
             let challenged = |text: &Text| text.status() == Some(401);
             if self.phones[phone].inbox.back().is_some_and(challenged) {

@@ -92,7 +92,7 @@ impl Phone {
             {
                 session.heard(&text);
             }
-            if matches!(text.method(), "INVITE" | "REGISTER" | "MESSAGE") {
+            if matches!(text.method(), "INVITE" | "REGISTER" | "MESSAGE" | "REFER") {
                 let challenge = text.headers("WWW-Authenticate").find(|value| value.contains("algorithm=MD5"));
                 self.challenge = challenge.map(|value| (value.to_owned(), 0)).or(self.challenge.take());
             }
@@ -145,6 +145,11 @@ impl Phone {
         match method.as_str() {
             "REGISTER" => self.register_cseq = cseq + 1,
             "MESSAGE" => {}
+            "REFER" => {
+                if let Some(session) = self.sessions.last_mut() {
+                    session.cseq = cseq + 1;
+                }
+            }
             _ => {
                 if let Some(session) = self.sessions.last_mut() {
                     (session.cseq, session.invite_cseq, session.invite) = (cseq + 1, cseq + 1, text.clone());

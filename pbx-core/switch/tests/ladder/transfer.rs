@@ -101,9 +101,9 @@ fn whoever_is_sent_on_in_vain_comes_back() {
             201 <- NOTIFY body=[SIP/2.0 {told}] {{Subscription-State: terminated}}    201 -> 200 NOTIFY
             media: 201 -> 202    202 <- nothing    record: {outcome} 203={outcome}
             201 -> INVITE    201 <- 200    201 -> ACK    media: 201 <-> 202
-            201 -> REFER to=203@pbx.test    201 <- 202 REFER    201 <- NOTIFY {{Event: refer;id=5}}    201 -> 200 NOTIFY
+            201 -> REFER to=203@pbx.test    201 <- 202 REFER    201 <- NOTIFY {{Event: refer;id=7}}    201 -> 200 NOTIFY
             203 <- INVITE    203 -> 200    203 <- ACK    media: 202 <-> 203
-            201 <- NOTIFY body=[200 OK] {{Event: refer;id=5}}    201 -> 200 NOTIFY    201 <- BYE    201 -> 200 BYE
+            201 <- NOTIFY body=[200 OK] {{Event: refer;id=7}}    201 -> 200 NOTIFY    201 <- BYE    201 -> 200 BYE
             record: answered 202=transferred
             203 -> BYE    203 <- 200 BYE    202 <- BYE    202 -> 200 BYE    record: answered
         "
@@ -205,7 +205,7 @@ fn what_is_no_transfer() {
     ",
     );
     check(
-        "nobody is connected yet; a second one while the first goes on; somebody who may not call any more",
+        "nobody is connected yet; a second one while the first goes on; somebody who does not say who it is, or may not call any more",
         "
         phones: 201 202 203
         201 -> INVITE 202    202 <- INVITE    202 -> 180    201 <- 180
@@ -214,7 +214,7 @@ fn what_is_no_transfer() {
         201 -> REFER to=203@pbx.test    201 <- 202 REFER    201 <- NOTIFY    201 -> 200 NOTIFY    203 <- INVITE
         201 -> REFER to=203@pbx.test    201 <- 491    202 -> REFER to=203@pbx.test    202 <- 491
         203 -> 486    203 <- ACK    201 <- NOTIFY    201 -> 200 NOTIFY    record: busy
-        disable 201    201 -> REFER to=203@pbx.test    201 <- 403
+        201 -> REFER to=203@pbx.test bare    201 <- 401    disable 201    201 -> REFER to=203@pbx.test bare    201 <- 401
         202 -> BYE    202 <- 200 BYE    201 <- BYE    201 -> 200 BYE    record: answered
     ",
     );
