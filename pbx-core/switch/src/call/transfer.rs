@@ -273,6 +273,10 @@ impl Call {
         name.clone_into(&mut leg.name);
         let identity = Identity::new(&leg.party, name);
         let by = leg.party.clone();
+        let other = self.legs().find(|other| other.key != of && other.state == LegState::Answered).map(|other| other.key);
+        if !ringing && other.is_none() || !self.legs().any(|leg| leg.key == of) {
+            return Err(481);
+        }
         if !leg.open(outside) {
             return Err(503);
         }
@@ -290,7 +294,7 @@ impl Call {
             self.b[place].accept(outside);
             return Ok(Signal::Changed);
         }
-        let Some(other) = self.legs().find(|other| other.key != of && other.state == LegState::Answered) else { return Err(481) };
+        let Some(other) = self.legs().find(|leg| Some(leg.key) == other) else { return Err(refused(leg, outside)) };
         leg.offer_open = leg.remote.is_none();
         leg.formats = match &leg.remote {
             Some(offer) => agreed(&offer.formats, &common(&leg, other)),
@@ -302,7 +306,7 @@ impl Call {
         let other = other.key;
         (leg.state, leg.answered, leg.heard) = (LegState::Answered, Some(now.wall), now.tick);
         leg.dialog.iter_mut().for_each(|dialog| dialog.early = false);
-        let Some(place) = self.leg(of) else { return Err(481) };
+        let Some(place) = self.leg(of) else { return Err(refused(leg, outside)) };
         leg.peer.clone_from(&place.peer);
         let mut before = std::mem::replace(place, leg);
         before.part(true, None, outside);
