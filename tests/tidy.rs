@@ -54,7 +54,7 @@ const CORE_ROOMS: &[(&str, &[&str])] = &[
 /// Crate of ours, and the rooms of pbx-core that may name it.
 const CRATES_OF_ROOMS: &[(&str, &[&str])] = &[
     ("pbx_sip", &["config", "transport", "store", "runtime", "api"]),
-    ("pbx_switch", &["store", "runtime", "api", "command"]),
+    ("pbx_switch", &["config", "store", "runtime", "api", "command"]),
     ("pbx_media_words", &["runtime"]),
     ("pbx_media", &["runtime"]),
 ];
@@ -63,11 +63,12 @@ const CRATES_OF_ROOMS: &[(&str, &[&str])] = &[
 const SWITCH_ROOMS: &[(&str, &[&str])] = &[
     ("directory", &[]),
     ("dialplan", &["directory"]),
+    ("door", &[]),
     ("registrar", &["directory"]),
     ("call", &["directory", "dialplan"]),
     ("feature", &["directory", "dialplan", "registrar", "call"]),
-    ("status", &["directory", "dialplan", "registrar", "call"]),
-    ("action", &["directory", "dialplan", "registrar", "call", "status"]),
+    ("status", &["directory", "dialplan", "registrar", "call", "door"]),
+    ("action", &["directory", "dialplan", "registrar", "call", "status", "door"]),
     ("event", &["directory", "dialplan", "registrar", "call", "action"]),
 ];
 

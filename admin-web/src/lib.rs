@@ -42,6 +42,8 @@ fn described() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(routes::extension::import))
         .routes(routes!(routes::extension::get, routes::extension::update, routes::extension::delete))
         .routes(routes!(routes::extension::new_secret))
+        .routes(routes!(routes::ban::list))
+        .routes(routes!(routes::ban::lift))
         .routes(routes!(routes::call::list))
         .routes(routes!(routes::call::hang_up))
         .routes(routes!(routes::call_record::list))

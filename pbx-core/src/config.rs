@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use pbx_switch::door::Network;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
@@ -19,6 +20,8 @@ pub struct Config {
     pub database: Database,
     /// Signalling.
     pub sip: Sip,
+    /// Who is turned away.
+    pub door: Door,
     /// Who we are to those that come by TLS.
     pub tls: Tls,
     /// Sound.
@@ -111,6 +114,14 @@ pub struct Sip {
     pub dead_s: u64,
 }
 
+/// Who is turned away.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Door {
+    /// Never banned, whatever comes from there.
+    pub own_networks: Vec<Network>,
+}
+
 /// Who we are to those that come by TLS.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -154,6 +165,7 @@ impl Default for Config {
             data_dir: "data".into(),
             database: Database::default(),
             sip: Sip::default(),
+            door: Door::default(),
             tls: Tls::default(),
             rtp: Rtp::default(),
             http: Http::default(),
@@ -180,6 +192,14 @@ impl Default for Sip {
             calls: 2000,
             dead_s: 120,
         }
+    }
+}
+
+impl Default for Door {
+    fn default() -> Door {
+        // Nobody on the internet has an address of these.
+        let private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
+        Door { own_networks: private.iter().filter_map(|network| network.parse().ok()).collect() }
     }
 }
 
@@ -285,7 +305,7 @@ impl Fault {
 const DATABASE_URL: &str = "database_url";
 
 /// What readers of single values say.
-const CODES: [&str; 5] = ["positive", "ports", "domain", "algorithms", "address_or_off"];
+const CODES: [&str; 6] = ["positive", "ports", "domain", "algorithms", "address_or_off", "network"];
 
 impl Config {
     /// Reads the file, if there is one, then the environment.
@@ -421,7 +441,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 21, "a new key belongs into the example");
+        assert_eq!(keys, 22, "a new key belongs into the example");
     }
 
     #[test]

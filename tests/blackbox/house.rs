@@ -201,6 +201,13 @@ impl House {
         response.body_mut().read_json().unwrap_or_else(|error| panic!("GET {path}: no JSON: {error}"))
     }
 
+    /// DELETE of an API path with a token.
+    pub fn delete(&self, token: &str, path: &str) {
+        let url = format!("http://{}{path}", self.http);
+        let answer = ureq::delete(&url).header("authorization", format!("Bearer {token}")).call();
+        answer.unwrap_or_else(|error| panic!("DELETE {path}: {error}"));
+    }
+
     /// The same where it may fail.
     pub fn try_get(&self, token: &str, path: &str) -> Option<serde_json::Value> {
         let url = format!("http://{}{path}", self.http);

@@ -10,6 +10,7 @@ mod call;
 mod call_record;
 mod command_line;
 mod database;
+mod door;
 mod hostile;
 mod kill;
 mod live_stream;

@@ -1,5 +1,6 @@
 //! The paths of the API, a file per noun.
 
+pub mod ban;
 pub mod call;
 pub mod call_record;
 pub mod dialplan;

@@ -122,6 +122,8 @@ const places: [string, string, string, (() => Promise<unknown>)?][] = [
       await page.locator('summary').click();
     },
   ],
+  ['banned addresses', '/security', '[data-testid=ban]'],
+  ['lifting a ban', '/security', '[data-testid=ban-lift-confirm]', () => page.getByTestId('ban-lift').first().click()],
   ['no page', '/nowhere', 'h1'],
   [
     'the connection lost',
@@ -171,6 +173,14 @@ describe.each([
 });
 
 describe('live', () => {
+  test('a ban that is lifted leaves the page', async () => {
+    await enter('/security');
+    await page.getByTestId('ban-lift').first().click();
+    await page.getByTestId('ban-lift-confirm').click();
+    await page.waitForFunction(() => document.querySelectorAll('[data-testid=ban]').length === 1);
+    expect(house.bans.map(({ id }) => id)).toEqual(['203.0.113.9']);
+  });
+
   test('dots and calls follow the switchboard without reloading', async () => {
     await enter('/extensions');
     const dot = page.getByTestId('extension-state-203');

@@ -29,6 +29,7 @@ export class StandIn {
   records: Schemas['CallRecord'][] = [];
   calls: Schemas['Call'][] = [];
   registrations: Registration[] = [];
+  bans: Schemas['Ban'][] = [];
   status: Schemas['Status'] = {
     version: '0.1.0',
     sip_udp: '0.0.0.0:5060',
@@ -70,10 +71,15 @@ export class StandIn {
   }
 
   /** Something has changed: it is put into the picture and told. */
-  tell(event: 'registration' | 'call' | 'call_ended', told: Registration | Schemas['Call'] | { id: string }): void {
+  tell(
+    event: 'registration' | 'call' | 'call_ended' | 'ban_ended',
+    told: Registration | Schemas['Call'] | { id: string },
+  ): void {
     if ('extension' in told) {
       this.registrations = this.registrations.filter(({ extension }) => extension !== told.extension);
       if (told.devices.length > 0) this.registrations.push(told);
+    } else if (event === 'ban_ended') {
+      this.bans = this.bans.filter(({ id }) => id !== told.id);
     } else {
       this.calls = this.calls.filter(({ id }) => id !== told.id);
       if ('caller' in told) this.calls.push(told);
@@ -92,7 +98,11 @@ export class StandIn {
       this.resumed += 1;
       return known === 0 ? '' : this.#told.slice(-known).join('');
     }
-    return message('snapshot', this.#sequence, { registrations: this.registrations, calls: this.calls });
+    return message('snapshot', this.#sequence, {
+      registrations: this.registrations,
+      calls: this.calls,
+      bans: this.bans,
+    });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -148,6 +158,9 @@ export class StandIn {
         return json(this.extensions.find(({ number }) => number === name));
       case 'DELETE extensions':
         this.extensions = this.extensions.filter(({ number }) => number !== name);
+        return void response.writeHead(204).end();
+      case 'DELETE bans':
+        this.tell('ban_ended', { id: decodeURIComponent(name ?? '') });
         return void response.writeHead(204).end();
       case 'DELETE calls':
         this.tell('call_ended', { id: name ?? '' });

@@ -23,6 +23,10 @@ export function furnish(house: StandIn): void {
     registration('204', 'snomD385/10.1.198.19', '192.0.2.24:5060'),
     registration('210', 'Gigaset N670 IP PRO', '[2001:db8::24]:5060'),
   ];
+  house.bans = [
+    { id: '203.0.113.9', why: 'wrong_secret', times: 2, since: ago(600), until: ago(-3000) },
+    { id: '2001:db8:7::', why: 'unproven', times: 1, since: ago(60), until: ago(-540) },
+  ];
   house.calls = [
     {
       id: '41',

@@ -1,6 +1,6 @@
 //! The path a message came by, and by which an answer goes back (RFC 5626's flow).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,5 +67,13 @@ impl Flow {
         self.transport == other.transport
             && self.connection == other.connection
             && (self.connection != ConnectionId::default() || self.remote == other.remote)
+    }
+}
+
+/// Who is behind an address, for whatever is counted: an IPv4 address, or the /64 that one household of IPv6 has.
+pub fn source_of(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) if !ip.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+        ip => ip,
     }
 }

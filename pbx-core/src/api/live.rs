@@ -7,6 +7,7 @@ use pbx_switch::status::Change;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::ban::{self, Ban};
 use crate::api::call::{Call, shown};
 use crate::api::extension::{Device, device};
 use crate::api::{Desk, Error};
@@ -33,6 +34,8 @@ pub enum LiveEvent {
         registrations: Vec<Registration>,
         /// Calls in progress.
         calls: Vec<Call>,
+        /// Sources that are not listened to.
+        bans: Vec<Ban>,
     },
     /// The phones of an extension.
     Registration(Registration),
@@ -40,6 +43,13 @@ pub enum LiveEvent {
     Call(Call),
     /// A call is over.
     CallEnded {
+        /// Which.
+        id: String,
+    },
+    /// A source is banned.
+    Ban(Ban),
+    /// And is not any more.
+    BanEnded {
         /// Which.
         id: String,
     },
@@ -101,6 +111,7 @@ fn snapshot(status: &Status) -> LiveEvent {
     LiveEvent::Snapshot {
         registrations: status.registrations.values().map(|known| registration(known)).collect(),
         calls: status.calls.values().map(|call| shown(call)).collect(),
+        bans: status.bans.values().map(ban::shown).collect(),
     }
 }
 
@@ -109,6 +120,8 @@ fn told(change: &Change) -> LiveEvent {
         Change::Registration(changed) => LiveEvent::Registration(registration(changed)),
         Change::Call(call) => LiveEvent::Call(shown(call)),
         Change::CallEnded(key) => LiveEvent::CallEnded { id: key.0.to_string() },
+        Change::Ban(changed) => LiveEvent::Ban(ban::shown(changed)),
+        Change::BanEnded(source) => LiveEvent::BanEnded { id: source.to_string() },
     }
 }
 

@@ -2,6 +2,7 @@
 //! the wire. Pages and the command line call the same functions.
 
 pub mod administrator;
+pub mod ban;
 pub mod call;
 pub mod call_record;
 pub mod call_record_export;

@@ -9,6 +9,7 @@ use pbx_media::Plane;
 use pbx_sip::clock::{Now, Tick};
 use pbx_sip::flow::{Flow, Transport};
 use pbx_switch::action::Action;
+use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::switch::Switch;
 use tokio::sync::{mpsc, oneshot};
@@ -89,6 +90,8 @@ struct Alarm {
 impl EventLoop {
     /// Until the last call has ended after [`Event::Drain`].
     pub async fn run(mut self) {
+        // Bans that the store remembers hold before anything is received.
+        self.carry_out(now());
         let mut alarm = Alarm { sleep: Box::pin(tokio::time::sleep(LONGEST_SLEEP)), set_for: None };
         loop {
             let more = self.take_turns();
@@ -153,6 +156,8 @@ impl EventLoop {
 
     fn hear_connection(&mut self, told: Told) {
         match told {
+            // Of a connection that is about to be closed.
+            Told::Message(flow, _) if self.admission.is_banned(flow.remote.ip()) => {}
             Told::Message(flow, octets) => self.receive(flow, octets),
             Told::Closed(flow) => self.handle(Event::FlowClosed { flow }, now()),
         }
@@ -216,12 +221,33 @@ impl EventLoop {
                 }
                 Action::Publish(published) => self.board.publish(published),
                 Action::Record(record) => self.keeper.record(*record),
+                Action::Ban(change) => self.turn_away(change),
                 Action::Drained => self.closing = Closing::Farewell(instant.tick + FAREWELL),
             }
         }
         if told_media {
             self.plane.ring();
         }
+    }
+}
+
+impl EventLoop {
+    /// Shuts every door to a source, or opens them again.
+    fn turn_away(&mut self, change: BanChange) {
+        let connections = || std::iter::once(&self.tcp).chain(&self.tls);
+        match &change {
+            BanChange::Begun(ban) => {
+                tracing::info!(why = ban.why.as_str(), times = ban.times, "a source is not listened to any more");
+                self.admission.ban(ban.source);
+                connections().for_each(|door| door.ban(ban.source));
+            }
+            BanChange::Ended(source) => {
+                self.admission.lift(*source);
+                connections().for_each(|door| door.lift(*source));
+            }
+            BanChange::Forgotten(_) => {}
+        }
+        self.keeper.ban(change);
     }
 }
 

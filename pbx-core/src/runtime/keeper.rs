@@ -9,6 +9,7 @@ use std::time::Duration;
 use pbx_switch::action::SaveKey;
 use pbx_switch::call::CallRecord;
 use pbx_switch::directory::ExtensionNumber;
+use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::BindingChange;
 use tokio::sync::{Notify, mpsc};
@@ -124,6 +125,7 @@ impl StoreHealth {
 pub struct Keeper {
     basket: Arc<Basket>,
     records: mpsc::Sender<CallRecord>,
+    bans: mpsc::Sender<BanChange>,
     health: StoreHealth,
 }
 
@@ -155,12 +157,15 @@ impl Keeper {
         let basket = Arc::new(Basket::default());
         let (records, record_queue) = mpsc::channel(WAITING);
         let commits = tokio::spawn(keep_bindings(db.clone(), Arc::clone(&basket), events, health.clone()));
+        let (bans, ban_queue) = mpsc::channel(WAITING);
+        let bans_kept = tokio::spawn(keep_bans(db.clone(), ban_queue, health.clone()));
         let writes = tokio::spawn(keep_records(db, record_queue, health.clone()));
         let ended = async move {
             let _ = commits.await;
             let _ = writes.await;
+            let _ = bans_kept.await;
         };
-        (Keeper { basket, records, health }, ended)
+        (Keeper { basket, records, bans, health }, ended)
     }
 
     /// Hands a batch over; false if there is no place.
@@ -175,6 +180,15 @@ impl Keeper {
             self.health.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.health.shared.lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!("a call record found no place to wait, and is lost");
+        }
+    }
+}
+
+impl Keeper {
+    /// Hands a ban over. One that finds no place holds all the same, until the next start.
+    pub fn ban(&self, change: BanChange) {
+        if self.bans.try_send(change).is_err() {
+            tracing::warn!("a ban found no place to wait; it will not outlive a restart");
         }
     }
 }
@@ -295,6 +309,21 @@ async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>,
         if closed && basket.lock().changes.is_empty() {
             return;
         }
+    }
+}
+
+async fn keep_bans(db: Db, mut queue: mpsc::Receiver<BanChange>, health: StoreHealth) {
+    let mut group = Vec::new();
+    while queue.recv_many(&mut group, GROUP).await > 0 {
+        let mut tries = 0;
+        while health.watch(store::ban::commit(&db, &group)).await.is_err() {
+            tries += usize::from(queue.is_closed());
+            if tries >= LAST_TRIES {
+                return tracing::error!(lost = group.len(), "bans could not be written before the end");
+            }
+            sleep(AGAIN).await;
+        }
+        group.clear();
     }
 }
 

@@ -120,6 +120,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let Opening { config, db, directory, plan, realm, nonce_key, seed, start, http } = opening;
     raise_descriptors();
     let bindings = store::binding::all(&db).await?;
+    let bans = store::ban::all(&db).await?;
     let (events, event_queue) = mpsc::channel(QUEUE);
     let (told, told_queue) = mpsc::channel(TOLD);
     let (drained_tell, drained) = oneshot::channel();
@@ -172,7 +173,8 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 user_agent: concat!("pbx/", env!("CARGO_PKG_VERSION")).to_owned(),
                 timers: Timers::default(),
             };
-            let switch = Switch::new(switch_config, directory, plan, bindings, Entropy::from_seed(seed).bytes(), now());
+            let mut switch = Switch::new(switch_config, directory, plan, bindings, Entropy::from_seed(seed).bytes(), now());
+            switch.open_door(config.door.own_networks.clone(), bans, now());
             let _ = ready_tell.send(Ok((udp.local(), tcp.local(), tls.as_ref().map(Connections::local))));
             let event_loop = EventLoop {
                 switch,

@@ -2,10 +2,12 @@
 //! where it was.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pbx_switch::call::CallKey;
 use pbx_switch::directory::ExtensionNumber;
+use pbx_switch::door::Ban;
 use pbx_switch::status::{Change, LiveCall, Published, Registration};
 use tokio::sync::watch;
 
@@ -24,6 +26,8 @@ pub struct Status {
     pub registrations: BTreeMap<ExtensionNumber, Arc<Registration>>,
     /// Calls in progress.
     pub calls: BTreeMap<CallKey, Arc<LiveCall>>,
+    /// Sources that are not listened to.
+    pub bans: BTreeMap<IpAddr, Ban>,
 }
 
 /// A change on its way to pages.
@@ -90,6 +94,12 @@ impl StatusBoard {
             }
             Change::CallEnded(key) => {
                 status.calls.remove(key);
+            }
+            Change::Ban(ban) => {
+                status.bans.insert(ban.source, ban.clone());
+            }
+            Change::BanEnded(source) => {
+                status.bans.remove(source);
             }
         }
         if remembered.len() == REMEMBERED {

@@ -1,4 +1,4 @@
-//! What is drawn once: realm and keys. And sites, which every directory needs.
+//! What is drawn once: realm and keys (bans, which are not, have names and a file of their own). And sites, which every directory needs.
 
 use pbx_switch::directory::{Site, SiteKey};
 

@@ -3,6 +3,7 @@
 
 pub mod administrator;
 pub mod aside;
+pub mod ban;
 pub mod binding;
 pub mod call_record;
 pub mod dialplan;

@@ -1,14 +1,15 @@
 //! Whose turn it is: datagrams wait in a line of their own for each source, and the lines are served in turn, so that one that floods
 //! waits behind itself and takes nobody's turn. What finds its line full is dropped; SIP sends again.
 //!
-//! Beside that a bucket of messages cuts what one source may say in a second at all. This machine itself has no bucket.
+//! Beside that a bucket of messages cuts what one source may say in a second at all; this machine itself has no bucket. What a banned
+//! source sends is dropped here, before anybody reads it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use pbx_sip::clock::Tick;
-use pbx_sip::flow::Flow;
+use pbx_sip::flow::{Flow, source_of};
 
 /// Sources remembered at once; when full, those whose bucket is full again are forgotten, then any that does not wait.
 const MOST_SOURCES: usize = 10_000;
@@ -25,6 +26,7 @@ pub struct Admission {
     turns: VecDeque<IpAddr>,
     waiting: usize,
     refused: u64,
+    banned: BTreeSet<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -39,12 +41,16 @@ impl Admission {
     /// So many messages a second from one source, twice that at once.
     pub fn new(per_second: u32) -> Admission {
         let per_second = f64::from(per_second.max(1));
-        Admission { per_second, sources: BTreeMap::new(), turns: VecDeque::new(), waiting: 0, refused: 0 }
+        Admission { per_second, sources: BTreeMap::new(), turns: VecDeque::new(), waiting: 0, refused: 0, banned: BTreeSet::new() }
     }
 
     /// Puts a datagram at the end of its source's line; false if it is dropped.
     pub fn offer(&mut self, flow: Flow, octets: Bytes, now: Tick) -> bool {
         let address = source_of(flow.remote.ip());
+        if self.banned.contains(&address) {
+            self.refused += 1;
+            return false;
+        }
         if self.sources.len() >= MOST_SOURCES && !self.sources.contains_key(&address) {
             self.forget(now);
         }
@@ -80,6 +86,25 @@ impl Admission {
         Some((flow, octets))
     }
 
+    /// A source is not listened to any more; what it has in line is dropped too.
+    pub fn ban(&mut self, source: IpAddr) {
+        self.banned.insert(source);
+        if let Some(gone) = self.sources.remove(&source) {
+            self.waiting -= gone.weight;
+            self.turns.retain(|waiting| *waiting != source);
+        }
+    }
+
+    /// And is again.
+    pub fn lift(&mut self, source: IpAddr) {
+        self.banned.remove(&source);
+    }
+
+    /// Whether a source is listened to.
+    pub fn is_banned(&self, ip: IpAddr) -> bool {
+        self.banned.contains(&source_of(ip))
+    }
+
     /// Nobody waits.
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
@@ -104,14 +129,6 @@ impl Admission {
 /// A large message counts for several, so that lines are bounded in octets too.
 fn weight(octets: &Bytes) -> usize {
     1 + octets.len() / 2_048
-}
-
-/// Who it is: an IPv4 address, or the network that one household of IPv6 has.
-pub(super) fn source_of(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V6(ip) if !ip.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-        _ => ip,
-    }
 }
 
 #[cfg(test)]
@@ -160,6 +177,22 @@ mod tests {
         let mut admission = Admission::new(1_000_000);
         let admitted = (0..50_000).filter(|_| offer(&mut admission, "192.0.2.1", 65_000, Tick(0))).count();
         assert!(admitted * 65_000 < 9_000_000, "{admitted}");
+    }
+
+    #[test]
+    fn who_is_banned_is_not_heard_until_that_is_lifted_and_leaves_nothing_in_line() {
+        let mut admission = Admission::new(1_000);
+        for from in ["192.0.2.1", "2001:db8::1", "192.0.2.2", "192.0.2.1"] {
+            assert!(offer(&mut admission, from, 500, Tick(0)));
+        }
+        let sources = ["192.0.2.1", "2001:db8::"].map(|source| source.parse::<IpAddr>().unwrap());
+        sources.iter().for_each(|source| admission.ban(*source));
+        assert!(!offer(&mut admission, "192.0.2.1", 500, Tick(1)));
+        assert!(!offer(&mut admission, "2001:db8::2", 500, Tick(1)), "the household, not the host");
+        assert_eq!(admission.take_next().unwrap().0.remote.ip().to_string(), "192.0.2.2");
+        assert!(admission.take_next().is_none() && admission.is_empty() && admission.waiting == 0);
+        sources.iter().for_each(|source| admission.lift(*source));
+        assert!(offer(&mut admission, "192.0.2.1", 500, Tick(2)) && offer(&mut admission, "2001:db8::2", 500, Tick(2)));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Connections of one stream transport: messages cut out, keep-alives answered (RFC 5626 4.4.1). Each connection is bounded in what it
 //! may hold, and in how long it may take: a peer that is slow, silent or greedy costs the others nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use pbx_sip::flow::{ConnectionId, Flow, Transport};
+use pbx_sip::flow::{ConnectionId, Flow, Transport, source_of};
 use pbx_sip::message::framing::{Framed, Framer};
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpSocket, TcpStream};
@@ -94,7 +94,10 @@ struct Open {
     next: u64,
     connections: BTreeMap<ConnectionId, Arc<Connection>>,
     by_remote: BTreeMap<SocketAddr, ConnectionId>,
+    /// By source: the hosts of one household of IPv6 count as one.
     by_address: BTreeMap<IpAddr, usize>,
+    /// Sources that are turned away.
+    banned: BTreeSet<IpAddr>,
     opening: BTreeMap<SocketAddr, Vec<(Flow, Bytes)>>,
     full: bool,
 }
@@ -111,6 +114,8 @@ struct Outbox {
     parts: VecDeque<Bytes>,
     octets: usize,
     overflowed: bool,
+    /// Whoever is at the other end is banned.
+    unwelcome: bool,
 }
 
 impl Connections {
@@ -161,6 +166,21 @@ impl Connections {
         }
     }
 
+    /// Turns a source away, and closes what it has open.
+    pub fn ban(&self, source: IpAddr) {
+        let mut open = self.open();
+        open.banned.insert(source);
+        for connection in open.connections.values().filter(|connection| source_of(connection.flow.remote.ip()) == source) {
+            connection.outbox().unwelcome = true;
+            connection.changed.notify_one();
+        }
+    }
+
+    /// And takes it in again.
+    pub fn lift(&self, source: IpAddr) {
+        self.open().banned.remove(&source);
+    }
+
     /// Takes in a connection that was accepted, if there is room for it, and serves it.
     pub(super) fn welcome(&self, stream: Stream, local: IpAddr, remote: SocketAddr) {
         if let Some(connection) = self.begin(stream, local, remote) {
@@ -173,7 +193,9 @@ impl Connections {
         let limits = &self.shared.limits;
         let open = self.open();
         let from_one_address = if remote.ip().is_loopback() { limits.connections } else { limits.from_one_address };
-        open.connections.len() < limits.connections && open.count_from(remote.ip()) < from_one_address
+        !open.banned.contains(&source_of(remote.ip()))
+            && open.connections.len() < limits.connections
+            && open.count_from(remote.ip()) < from_one_address
     }
 
     async fn connect(self, flow: Flow) {
@@ -207,7 +229,7 @@ impl Connections {
         let mut open = self.open();
         let same = open.count_from(remote.ip());
         if !room {
-            if !open.full {
+            if !open.full && !open.banned.contains(&source_of(remote.ip())) {
                 tracing::warn!(
                     transport = self.shared.transport.as_str(),
                     connections = open.connections.len(),
@@ -215,7 +237,7 @@ impl Connections {
                     "as many connections as are allowed; more are turned away"
                 );
             }
-            open.full = true;
+            open.full |= !open.banned.contains(&source_of(remote.ip()));
             return None;
         }
         open.full = false;
@@ -227,7 +249,7 @@ impl Connections {
         let begun = Arc::new(Connection { flow, stream, outbox: Mutex::default(), changed: Notify::new() });
         open.connections.insert(connection, Arc::clone(&begun));
         open.by_remote.insert(remote, connection);
-        open.by_address.insert(remote.ip(), same + 1);
+        open.by_address.insert(source_of(remote.ip()), same + 1);
         Some(begun)
     }
 
@@ -241,10 +263,10 @@ impl Connections {
             if open.by_remote.get(&flow.remote) == Some(&flow.connection) {
                 open.by_remote.remove(&flow.remote);
             }
-            if let Some(same) = open.by_address.get_mut(&flow.remote.ip()) {
+            if let Some(same) = open.by_address.get_mut(&source_of(flow.remote.ip())) {
                 *same -= 1;
                 if *same == 0 {
-                    open.by_address.remove(&flow.remote.ip());
+                    open.by_address.remove(&source_of(flow.remote.ip()));
                 }
             }
         }
@@ -262,6 +284,9 @@ impl Connections {
         loop {
             if connection.outbox().overflowed {
                 return "the peer is too slow";
+            }
+            if connection.outbox().unwelcome {
+                return "the peer is banned";
             }
             let writing = connection.writes();
             let stuck = writing.then(|| *stuck_until.get_or_insert_with(|| Instant::now() + limits.stuck));
@@ -341,7 +366,7 @@ impl Connections {
 impl Open {
     /// Connections from one address.
     fn count_from(&self, ip: IpAddr) -> usize {
-        self.by_address.get(&ip).copied().unwrap_or(0)
+        self.by_address.get(&source_of(ip)).copied().unwrap_or(0)
     }
 }
 

@@ -8,13 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pbx_sip::flow::Transport;
+use pbx_sip::flow::{Transport, source_of};
 use rustls::{ServerConfig, ServerConnection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use crate::transport::admission::source_of;
 use crate::transport::certificate::Identity;
 use crate::transport::connections::{Connections, Limits, Told};
 use crate::transport::stream::Stream;

@@ -5,6 +5,7 @@ use pbx_sip::flow::Flow;
 use serde::{Deserialize, Serialize};
 
 use crate::call::CallRecord;
+use crate::door::BanChange;
 use crate::registrar::BindingChange;
 use crate::status::Published;
 
@@ -37,6 +38,8 @@ pub enum Action {
     Publish(Published),
     /// Keep this.
     Record(Box<CallRecord>),
+    /// Turn a source away, or let it in again, and keep that.
+    Ban(BanChange),
     /// The last call has ended after [`Drain`](crate::event::Event::Drain).
     Drained,
 }

@@ -1,5 +1,6 @@
 //! What the switch is told.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -47,6 +48,11 @@ pub enum Event {
     HangUp {
         /// Which.
         call: CallKey,
+    },
+    /// An administrator lets a banned source in again.
+    LiftBan {
+        /// Which.
+        source: IpAddr,
     },
     /// No new calls; say [`Drained`](crate::action::Action::Drained) when the last one has ended.
     Drain,

@@ -10,6 +10,7 @@ pub mod action;
 pub mod call;
 pub mod dialplan;
 pub mod directory;
+pub mod door;
 pub mod event;
 pub mod feature;
 pub mod registrar;

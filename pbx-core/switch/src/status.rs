@@ -1,6 +1,6 @@
 //! What the world may know of a running house.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use pbx_media_words::Figures;
 use pbx_sip::clock::Wall;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Call, CallKey, LegState};
 use crate::dialplan::Trace;
 use crate::directory::ExtensionNumber;
+use crate::door::Ban;
 
 /// A change with its number; numbers rise by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub enum Change {
     Call(Box<LiveCall>),
     /// A call is over.
     CallEnded(CallKey),
+    /// A source is banned.
+    Ban(Ban),
+    /// And is not any more.
+    BanEnded(IpAddr),
 }
 
 /// The phones of an extension.

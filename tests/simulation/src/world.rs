@@ -643,9 +643,11 @@ impl World {
                         self.live.insert(call.key);
                     }
                     Change::CallEnded(key) => _ = self.live.remove(&key),
-                    Change::Registration(_) => {}
+                    Change::Registration(_) | Change::Ban(_) | Change::BanEnded(_) => {}
                 },
                 Action::Record(record) => self.record(&record),
+                // What would be turned away goes on here: a worse world than a real one.
+                Action::Ban(_) => {}
                 Action::Drained => self.drained = true,
             }
         }

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/bans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every source that is not listened to. */
+        get: operations["get_bans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bans/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lets a source in again. */
+        delete: operations["delete_bans_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/call_records": {
         parameters: {
             query?: never;
@@ -286,6 +320,29 @@ export interface components {
             /** @description Why. */
             trace: components["schemas"]["Step"][];
         };
+        /** @description A source that is not listened to. */
+        Ban: {
+            /** @description An IPv4 address, or the first one of a /64 of IPv6. */
+            id: string;
+            /** @description RFC 3339. */
+            since: string;
+            /**
+             * Format: int32
+             * @description How often it has been banned.
+             */
+            times: number;
+            /** @description RFC 3339. */
+            until: string;
+            /** @description `unproven`, `wrong_secret`, `malformed` */
+            why: string;
+        };
+        /** @description Every source that is not listened to. */
+        Bans: {
+            /** @description By address. */
+            items: components["schemas"]["Ban"][];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
+        };
         /** @description A call in progress. */
         Call: {
             /** @description RFC 3339. */
@@ -485,6 +542,8 @@ export interface components {
         LiveEvent: {
             /** @description The whole picture: at the beginning, and after more was missed than is remembered. */
             data: {
+                /** @description Sources that are not listened to. */
+                bans: components["schemas"]["Ban"][];
                 /** @description Calls in progress. */
                 calls: components["schemas"]["Call"][];
                 /** @description Extensions that have phones. */
@@ -510,6 +569,19 @@ export interface components {
             };
             /** @enum {string} */
             event: "call_ended";
+        } | {
+            /** @description A source is banned. */
+            data: components["schemas"]["Ban"];
+            /** @enum {string} */
+            event: "ban";
+        } | {
+            /** @description And is not any more. */
+            data: {
+                /** @description Which. */
+                id: string;
+            };
+            /** @enum {string} */
+            event: "ban_ended";
         };
         /** @description The use of a one-time link. */
         NewAdministrator: {
@@ -687,6 +759,62 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_bans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bans"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_bans_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_call_records: {
         parameters: {
             query?: {

@@ -54,6 +54,14 @@ describe('folding', () => {
   });
 });
 
+test('bans come and go', () => {
+  const ban = { id: '203.0.113.9', why: 'wrong_secret', times: 1, since: '', until: '' };
+  const known = fold(folded([snapshot(1, [], [])]), [{ start: 'a', kind: 'ban', sequence: 2, ban }]);
+  expect([...known.state.bans.keys()]).toEqual(['203.0.113.9']);
+  const over = fold(known.state, [{ start: 'a', kind: 'ban_ended', sequence: 3, id: ban.id }]);
+  expect([over.state.bans.size, over.missed]).toEqual([0, false]);
+});
+
 test('both sides of a call are on a call, a hidden caller is nobody', () => {
   expect(extensionsOnCall([call('1'), { ...call('2'), caller: '', callee: '210' }])).toEqual(
     new Set(['201', '202', '210']),
@@ -67,7 +75,7 @@ function folded(events: LiveEvent[]) {
 }
 
 function snapshot(sequence: number, registrations: ReturnType<typeof phone>[], calls: Call[]): LiveEvent {
-  return { start: 'a', kind: 'snapshot', sequence, snapshot: { registrations, calls } };
+  return { start: 'a', kind: 'snapshot', sequence, snapshot: { registrations, calls, bans: [] } };
 }
 
 function phone(extension: string) {

@@ -3,9 +3,10 @@ import type { Schemas } from '../api/client';
 
 export type Device = Schemas['Device'];
 export type Call = Schemas['Call'];
+export type Ban = Schemas['Ban'];
 
 /** Everything at one moment; its number stands in the event's id. */
-export type Snapshot = { registrations: Schemas['Registration'][]; calls: Call[] };
+export type Snapshot = { registrations: Schemas['Registration'][]; calls: Call[]; bans: Ban[] };
 
 export type LiveState = {
   /** Which start of the switchboard numbers the changes; empty before the first snapshot. */
@@ -15,6 +16,8 @@ export type LiveState = {
   /** Extensions with at least one phone. */
   registrations: ReadonlyMap<string, readonly Device[]>;
   calls: ReadonlyMap<string, Call>;
+  /** Sources that are not listened to. */
+  bans: ReadonlyMap<string, Ban>;
 };
 
 /** What an event's id says: which start of the switchboard, and which change of it. */
@@ -26,9 +29,17 @@ export type LiveEvent = Place &
     | { kind: 'registration'; registration: Schemas['Registration'] }
     | { kind: 'call'; call: Call }
     | { kind: 'call_ended'; id: string }
+    | { kind: 'ban'; ban: Ban }
+    | { kind: 'ban_ended'; id: string }
   );
 
-export const nothingHeard: LiveState = { start: '', sequence: -1, registrations: new Map(), calls: new Map() };
+export const nothingHeard: LiveState = {
+  start: '',
+  sequence: -1,
+  registrations: new Map(),
+  calls: new Map(),
+  bans: new Map(),
+};
 
 /**
  * Folds events into the state, in order. A change already known is passed over; `missed` tells that one is lacking, so that
@@ -38,6 +49,7 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
   let { start, sequence } = state;
   let registrations = new Map(state.registrations);
   let calls = new Map(state.calls);
+  let bans = new Map(state.bans);
   for (const event of events) {
     if (event.kind === 'snapshot') {
       start = event.start;
@@ -47,11 +59,12 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
         if (devices.length > 0) registrations.set(extension, devices);
       }
       calls = new Map(event.snapshot.calls.map((call) => [call.id, call]));
+      bans = new Map(event.snapshot.bans.map((ban) => [ban.id, ban]));
       continue;
     }
     if (event.start === start && event.sequence <= sequence) continue;
     if (sequence < 0 || event.start !== start || event.sequence !== sequence + 1)
-      return { state: { start, sequence, registrations, calls }, missed: true };
+      return { state: { start, sequence, registrations, calls, bans }, missed: true };
     sequence = event.sequence;
     switch (event.kind) {
       case 'registration':
@@ -65,9 +78,15 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       case 'call_ended':
         calls.delete(event.id);
         break;
+      case 'ban':
+        bans.set(event.ban.id, event.ban);
+        break;
+      case 'ban_ended':
+        bans.delete(event.id);
+        break;
     }
   }
-  return { state: { start, sequence, registrations, calls }, missed: false };
+  return { state: { start, sequence, registrations, calls, bans }, missed: false };
 }
 
 /** Extensions that take part in a call, ringing included. */

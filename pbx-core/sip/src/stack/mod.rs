@@ -138,14 +138,15 @@ impl Stack {
         Stack { most: most.min(MAX_TRANSACTIONS), ..self }
     }
 
-    /// Octets have come: one datagram, or one message cut from a stream.
-    pub fn receive(&mut self, flow: Flow, octets: Bytes, now: Now) {
-        let Ok(message) = Message::parse(octets) else { return };
+    /// Octets have come: one datagram, or one message cut from a stream. False if they are no message.
+    pub fn receive(&mut self, flow: Flow, octets: Bytes, now: Now) -> bool {
+        let Ok(message) = Message::parse(octets) else { return false };
         if message.is_request() {
             self.receive_request(flow, message, now);
         } else {
             self.receive_response(flow, message, now);
         }
+        true
     }
 
     /// A connection is gone. What waits for an answer on it has failed; what is to be answered goes over a new one.

@@ -26,7 +26,7 @@ const PULSE: Duration = Duration::from_secs(10);
 
 impl Switch {
     pub(super) fn invite(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
-        let Some(extension) = self.authenticated(key, message, now) else { return };
+        let Some(extension) = self.authenticated(key, flow, message, now) else { return };
         match message.replaces() {
             Ok(None) => {}
             Ok(Some(replaces)) => return self.invite_in_place(key, flow, message, extension, &replaces.into(), now),

@@ -8,6 +8,7 @@ use pbx_sip::stack::{ClientKey, Heard, ServerKey};
 
 use crate::call::CallKey;
 use crate::call::ability::{ALLOW, METHODS, OPTION_TAGS, SUPPORTED};
+use crate::door::Offence;
 use crate::switch::Switch;
 
 /// Options, bodies and methods we know.
@@ -67,7 +68,10 @@ impl Switch {
         }
         match message.method() {
             Method::Register => self.register(key, flow, message, now),
-            Method::Options => self.describe_ourselves(key, message, now),
+            Method::Options => {
+                self.offended(&flow, Offence::Unproven, now);
+                self.describe_ourselves(key, message, now);
+            }
             Method::Message => self.message(key, flow, message, now),
             Method::Invite if message.max_forwards() == Ok(Some(0)) => self.refuse(key, message, 483, now),
             Method::Invite => self.invite(key, flow, message, now),
@@ -93,7 +97,7 @@ impl Switch {
             }
             Method::Invite => self.with_call(call, now, |call, outside| call.reinvited(leg, key, message, outside)),
             Method::Info | Method::Message => self.with_call(call, now, |call, outside| call.info(leg, key, message, outside)),
-            Method::Refer => self.refer(call, leg, key, message, now),
+            Method::Refer => self.refer(call, leg, (key, flow), message, now),
             Method::Prack => self.with_call(call, now, |call, outside| call.pracked(leg, key, message, outside)),
             Method::Update => self.with_call(call, now, |call, outside| call.updated(leg, key, message, outside)),
             Method::Options => self.describe_ourselves(key, message, now),

@@ -46,7 +46,7 @@ impl UnderWay {
 impl Switch {
     /// MESSAGE outside a dialog.
     pub(super) fn message(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
-        let Some(extension) = self.authenticated(key, message, now) else { return };
+        let Some(extension) = self.authenticated(key, flow, message, now) else { return };
         let sips = is_sips(message.request_uri());
         let number = Uri::parse(message.request_uri()).ok().and_then(|uri| uri.user_decoded().map(|user| user.into_owned()));
         let Some(number) = number else { return self.refuse(key, message, 404, now) };

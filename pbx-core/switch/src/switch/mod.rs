@@ -1,6 +1,7 @@
 //! The house as one machine: SIP stack, registrar, calls and their features, told one event at a time.
 
 mod calling;
+mod guarding;
 mod hearing;
 mod messaging;
 mod registering;
@@ -26,6 +27,7 @@ use crate::call::session_timer::LEAST_S;
 use crate::call::{Call, CallKey, Index, Outcome, Outside};
 use crate::dialplan::Dialplan;
 use crate::directory::{Directory, ExtensionNumber};
+use crate::door::Door;
 use crate::event::Event;
 use crate::feature::Feature;
 use crate::registrar::{Binding, BindingChange, Expiry, Registrar};
@@ -73,6 +75,7 @@ pub struct Switch {
     dialplan: Arc<Dialplan>,
     plan_revision: i64,
     registrar: Registrar,
+    door: Door,
     calls: BTreeMap<CallKey, Ongoing>,
     /// When which call is to be woken.
     wakes: BTreeMap<(Tick, CallKey), ()>,
@@ -142,6 +145,7 @@ impl Switch {
             dialplan,
             plan_revision,
             registrar,
+            door: Door::default(),
             calls: BTreeMap::new(),
             wakes: BTreeMap::new(),
             dues: BTreeMap::new(),
@@ -169,7 +173,8 @@ impl Switch {
     /// One event.
     pub fn handle(&mut self, event: Event, now: Now) {
         match event {
-            Event::Received { flow, octets } => self.guarded(now, |switch| switch.stack.receive(flow, octets, now)),
+            Event::Received { flow, octets } => self.received(flow, octets, now),
+            Event::LiftBan { source } => self.lift_ban(source, now),
             Event::FlowClosed { flow } => {
                 self.stack.flow_closed(flow);
                 let changes = self.registrar.flow_closed(&flow);
@@ -195,6 +200,7 @@ impl Switch {
         self.guarded(now, |switch| switch.stack.handle_deadline(now));
         let lapsed = self.registrar.lapse(now.wall);
         self.bindings_gone(lapsed);
+        self.bans_lapse(now);
         while let Some((&(when, key), ())) = self.wakes.first_key_value() {
             if when > now.tick {
                 break;
@@ -222,10 +228,11 @@ impl Switch {
 
     /// When to come back.
     pub fn poll_deadline(&self, now: Now) -> Option<Tick> {
+        let bans = self.door.next_lapse().map(|when| now.tick + (when - now.wall));
         let lapse = self.registrar.next_lapse().map(|when| now.tick + (when - now.wall));
         let wake = self.wakes.first_key_value().map(|((when, _), ())| *when);
         let due = self.dues.first_key_value().map(|((when, _), ())| *when);
-        [self.stack.poll_deadline(), lapse, wake, due].into_iter().flatten().min()
+        [self.stack.poll_deadline(), lapse, bans, wake, due].into_iter().flatten().min()
     }
 
     /// Calls that are not over.

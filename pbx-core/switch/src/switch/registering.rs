@@ -10,13 +10,14 @@ use pbx_sip::stack::ServerKey;
 
 use crate::action::{Action, SaveKey};
 use crate::directory::{Directory, Extension, ExtensionNumber};
+use crate::door::Offence;
 use crate::registrar::{BindingChange, RegisterRefusal};
 use crate::status::{Change, Device, Registration};
 use crate::switch::{Registering, Switch};
 
 impl Switch {
     pub(super) fn register(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
-        let Some(extension) = self.authenticated(key, message, now) else { return };
+        let Some(extension) = self.authenticated(key, flow, message, now) else { return };
         let aor = message.to().ok().and_then(|to| to.uri_view().ok()).filter(Uri::is_sip).and_then(|uri| uri.user_decoded());
         match aor {
             Some(user) if user == extension.as_str() => {}
@@ -107,15 +108,23 @@ impl Switch {
 
     /// The extension that sent a request, if it knows its secret; otherwise a challenge has been sent. Wrong secrets, unknown and
     /// switched-off extensions are answered alike.
-    pub(super) fn authenticated(&mut self, key: ServerKey, message: &Message, now: Now) -> Option<ExtensionNumber> {
+    pub(super) fn authenticated(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) -> Option<ExtensionNumber> {
         let directory = Arc::clone(&self.directory);
         let ha1_of = |user: &str| -> Option<Ha1> {
             directory.extension(user).filter(|extension: &&Extension| extension.enabled).map(|extension| extension.ha1.clone())
         };
         let stale = match self.auth.check(message, ha1_of, now) {
-            Verdict::Agreed { user } => return ExtensionNumber::new(&user).ok(),
-            Verdict::Challenge { stale } => stale,
-            Verdict::Wrong { .. } => false,
+            Verdict::Agreed { user } if self.let_in(&flow, &user, now) => return ExtensionNumber::new(&user).ok(),
+            Verdict::Challenge { stale: true } => true,
+            Verdict::Challenge { stale: false } => {
+                self.offended(&flow, Offence::Unproven, now);
+                false
+            }
+            // A right secret that came too soon after too many wrong ones is answered as they were.
+            Verdict::Agreed { user } | Verdict::Wrong { user } => {
+                self.guessed(&flow, &user, now);
+                false
+            }
         };
         let mut response = self.reply(message, 401);
         let user_agent = message.header(HeaderName::UserAgent).map(String::from_utf8_lossy).unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::switch::{Ongoing, Switch};
 
 impl Switch {
     /// REFER within a call: one side of it sends the other elsewhere.
-    pub(super) fn refer(&mut self, call: CallKey, by: LegKey, key: ServerKey, message: &Message, now: Now) {
+    pub(super) fn refer(&mut self, call: CallKey, by: LegKey, (key, flow): (ServerKey, Flow), message: &Message, now: Now) {
         let referral = match Referral::read(message) {
             Ok(referral) => referral,
             Err(status) => return self.refuse(key, message, status, now),
@@ -31,7 +31,7 @@ impl Switch {
         // expense, it is not enough to know the tags of a dialog.
         let leg = ongoing.call.legs().find(|leg| leg.key == by && leg.of_house);
         let Some(party) = leg.map(|leg| leg.party.clone()) else { return self.refuse(key, message, 403, now) };
-        let Some(extension) = self.authenticated(key, message, now) else { return };
+        let Some(extension) = self.authenticated(key, flow, message, now) else { return };
         if extension.as_str() != party {
             return self.refuse(key, message, 403, now);
         }

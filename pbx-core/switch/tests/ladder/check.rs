@@ -15,11 +15,12 @@
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
 //! | `numbers: 202 97=OPUS` | which payload number a phone is sent |
-//! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `caller: 201`, `bindings: 201 2`, `drained` | what must be so |
+//! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `caller: 201`, `bindings: 201 2`, `banned: 192.0.2.1`, `drained` | what must be so |
 //!
 //! At the end time passes, and nothing may be left over: no call, no transaction, no index entry, no open port.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use pbx_switch::action::{Action, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
 use pbx_switch::dialplan::{Dialplan, Step};
 use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
+use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
 use pbx_switch::status::Change;
@@ -70,6 +72,7 @@ struct House {
     last_trace: Vec<String>,
     last_caller: String,
     live: Vec<CallKey>,
+    banned: BTreeSet<IpAddr>,
     drained: bool,
     connections: u64,
     said: Vec<String>,
@@ -137,6 +140,7 @@ impl House {
             last_trace: Vec::new(),
             last_caller: String::new(),
             live: Vec::new(),
+            banned: BTreeSet::new(),
             drained: false,
             connections: 0,
             said: Vec::new(),
@@ -210,6 +214,10 @@ impl House {
             "media" => self.media(rest),
             "numbers" => self.numbers(rest),
             "ports" => self.equal(self.plane.legs.len().to_string(), rest.to_owned(), "open legs"),
+            "banned" => {
+                let banned: Vec<String> = self.banned.iter().map(ToString::to_string).collect();
+                self.equal(if banned.is_empty() { "nobody".to_owned() } else { banned.join(" ") }, rest.to_owned(), "banned");
+            }
             "calls" => self.equal(self.switch.calls().to_string(), rest.to_owned(), "calls"),
             "bindings" => {
                 let (aor, count) = rest.split_once(' ').unwrap();
@@ -401,12 +409,20 @@ impl House {
                 match published.change {
                     Change::Call(call) if !self.live.contains(&call.key) => self.live.push(call.key),
                     Change::CallEnded(key) => self.live.retain(|live| *live != key),
-                    Change::Call(_) | Change::Registration(_) => {}
+                    Change::Call(_) | Change::Registration(_) | Change::Ban(_) | Change::BanEnded(_) => {}
                 }
                 None
             }
             Action::Record(record) => {
                 self.records.push_back(*record);
+                None
+            }
+            Action::Ban(change) => {
+                match change {
+                    BanChange::Begun(ban) => _ = self.banned.insert(ban.source),
+                    BanChange::Ended(source) => _ = self.banned.remove(&source),
+                    BanChange::Forgotten(_) => {}
+                }
                 None
             }
             Action::Drained => {

@@ -8,6 +8,7 @@ mod wire;
 mod words;
 
 mod call;
+mod door;
 mod fork;
 mod hold;
 mod identity;

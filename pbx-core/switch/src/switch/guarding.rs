@@ -1,0 +1,88 @@
+//! What strangers do is told to the door, and what the door says is carried out.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use pbx_sip::clock::Now;
+use pbx_sip::flow::{Flow, source_of};
+
+use crate::action::Action;
+use crate::door::{Ban, BanChange, Network, Offence};
+use crate::registrar::Binding;
+use crate::status::Change;
+use crate::switch::Switch;
+
+impl Switch {
+    /// Networks that are never banned, beside this machine, and the bans that the store remembers; before anything is received.
+    pub fn open_door(&mut self, own: Vec<Network>, bans: Vec<Ban>, now: Now) {
+        let changes = self.door.open(own, bans, now.wall);
+        self.bans_changed(changes);
+    }
+
+    pub(super) fn received(&mut self, flow: Flow, octets: Bytes, now: Now) {
+        let (mut is_message, keeps_alive) = (true, keeps_alive(&octets));
+        self.guarded(now, |switch| is_message = switch.stack.receive(flow, octets, now));
+        if !is_message && !keeps_alive {
+            self.offended(&flow, Offence::Malformed, now);
+        }
+    }
+
+    pub(super) fn offended(&mut self, flow: &Flow, offence: Offence, now: Now) {
+        let source = source_of(flow.remote.ip());
+        let registrar = &self.registrar;
+        let is_known = || registrar.each().any(|(_, bindings)| are_there(bindings, source));
+        let changes = self.door.offended(source, offence, is_known, now.tick, now.wall);
+        self.bans_changed(changes);
+    }
+
+    /// The secret is right: is its bearer let in? Who has guessed too often has to wait, unless a phone of that very account is there.
+    pub(super) fn let_in(&mut self, flow: &Flow, account: &str, now: Now) -> bool {
+        let source = source_of(flow.remote.ip());
+        if self.door.must_wait(source, account, now.tick) && !are_there(self.registrar.bindings(account), source) {
+            return false;
+        }
+        self.door.proved(source, account);
+        true
+    }
+
+    /// A wrong secret, or one that came too soon.
+    pub(super) fn guessed(&mut self, flow: &Flow, account: &str, now: Now) {
+        let source = source_of(flow.remote.ip());
+        if !self.door.must_wait(source, account, now.tick) {
+            self.door.guessed(source, account, now.tick);
+        }
+        self.offended(flow, Offence::WrongSecret, now);
+    }
+
+    pub(super) fn lift_ban(&mut self, source: IpAddr, now: Now) {
+        let changes = self.door.lift(source, now.wall);
+        self.bans_changed(changes);
+    }
+
+    pub(super) fn bans_lapse(&mut self, now: Now) {
+        let changes = self.door.lapse(now.wall);
+        self.bans_changed(changes);
+    }
+
+    fn bans_changed(&mut self, changes: Vec<BanChange>) {
+        for change in changes {
+            match &change {
+                BanChange::Begun(ban) => self.publish(Change::Ban(ban.clone())),
+                BanChange::Ended(source) => self.publish(Change::BanEnded(*source)),
+                BanChange::Forgotten(_) => {}
+            }
+            self.actions.push_back(Action::Ban(change));
+        }
+    }
+}
+
+/// Is one of these phones behind that source?
+fn are_there(bindings: &[Binding], source: IpAddr) -> bool {
+    bindings.iter().any(|known| source_of(known.flow.remote.ip()) == source)
+}
+
+/// What phones send to keep their way through a firewall open: blank lines, nothing but a few octets, or STUN (RFC 5626 3.5.1, 4.4).
+fn keeps_alive(octets: &[u8]) -> bool {
+    let stun = octets.get(4..8) == Some(&[0x21, 0x12, 0xa4, 0x42]) && octets.first().is_some_and(|first| *first < 4);
+    stun || octets.len() <= 4 || octets.iter().all(|octet| b"\r\n\0".contains(octet))
+}
