@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 
-use crate::house::{House, wait_until};
+use crate::house::{House, free_port, wait_until};
 use crate::phone::Wire;
 
 /// The house listens everywhere, and nobody but this machine itself is exempt.
@@ -96,7 +96,8 @@ fn sipvicious_finds_no_extension_and_is_banned() {
     for method in ["REGISTER", "INVITE", "OPTIONS"] {
         let scanned = Command::new("timeout")
             .args(["60", "svwar", "--force", "-e", "190-350", "-m", method, "--maximumtime", "2", "-x", &ip.to_string()])
-            .args(["-p", &port, &ip.to_string()])
+            // Its usual port on every address would be in the way of other tests.
+            .args(["-P", &free_port().to_string(), "-b", &ip.to_string(), "-p", &port, &ip.to_string()])
             .output()
             .expect("svwar runs");
         let said = [scanned.stdout, scanned.stderr].concat();
