@@ -82,8 +82,8 @@ const SIGXFSZ: i32 = 25;
 /// Limits that are tried: each of so many writes is the one that does not come to its end.
 const WRITES: usize = 16;
 
-/// Beyond the file that SQLite's connections share, whose size is fixed.
-const FIRST_LIMIT: u64 = 40_000;
+/// Beyond the file that SQLite's connections share, whose size is fixed, and far enough for a dozen changes before the end.
+const FIRST_LIMIT: u64 = 100_000;
 
 /// A house, and what may be found in it.
 struct Trial {
@@ -135,7 +135,8 @@ impl Trial {
 
     fn stood_not_still(&self) {
         let acknowledged = |ledger: &Ledger| ledger.0.values().filter(|possible| possible.len() == 1).count();
-        assert!(acknowledged(&self.bindings) > 0 && acknowledged(&self.extensions) > 0);
+        let counts = (acknowledged(&self.bindings), acknowledged(&self.extensions));
+        assert!(counts.0 > 0 && counts.1 > 0, "{counts:?}");
     }
 }
 
