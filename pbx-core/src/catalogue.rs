@@ -60,7 +60,7 @@ pub fn text(lang: Lang, key: &str, params: &[(&str, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pbx_switch::call::{Outcome, Refusal};
+    use pbx_switch::call::{Outcome, Refusal, TrunkFailure};
 
     use super::*;
 
@@ -131,6 +131,21 @@ mod tests {
         for code in codes {
             assert!(TEXTS.0.contains_key(&format!("outcome.{code}")), "{code}");
         }
+    }
+
+    #[test]
+    fn every_failure_of_a_line_has_its_words_and_a_remedy() {
+        let status = [("status", "500".to_owned())];
+        for code in TrunkFailure::ALL.map(TrunkFailure::code) {
+            for key in [format!("trunk.failure.{code}"), format!("trunk.remedy.{code}")] {
+                for lang in [Lang::Fr, Lang::En] {
+                    let said = text(lang, &key, &status);
+                    assert!(said != key && !said.contains("{{"), "{key}: {said}");
+                }
+            }
+        }
+        let told = TEXTS.0.keys().filter(|key| key.starts_with("trunk.failure.") || key.starts_with("trunk.remedy.")).count();
+        assert_eq!(told, 2 * TrunkFailure::ALL.len(), "and nothing else has");
     }
 
     #[test]
