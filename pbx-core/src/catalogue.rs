@@ -137,14 +137,14 @@ mod tests {
     fn every_failure_of_a_line_has_its_words_and_a_remedy() {
         let status = [("status", "500".to_owned())];
         for code in TrunkFailure::ALL.map(TrunkFailure::code) {
-            for key in [format!("trunk.failure.{code}"), format!("trunk.remedy.{code}")] {
+            for key in [format!("trunk.trouble.{code}"), format!("trunk.remedy.{code}")] {
                 for lang in [Lang::Fr, Lang::En] {
                     let said = text(lang, &key, &status);
                     assert!(said != key && !said.contains("{{"), "{key}: {said}");
                 }
             }
         }
-        let told = TEXTS.0.keys().filter(|key| key.starts_with("trunk.failure.") || key.starts_with("trunk.remedy.")).count();
+        let told = TEXTS.0.keys().filter(|key| key.starts_with("trunk.trouble.") || key.starts_with("trunk.remedy.")).count();
         assert_eq!(told, 2 * TrunkFailure::ALL.len(), "and nothing else has");
     }
 

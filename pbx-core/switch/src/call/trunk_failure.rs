@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A reason. The catalogue has a sentence for each, `trunk.failure.<code>`, and what to do about it, `trunk.remedy.<code>`; both may name
+/// A reason. The catalogue has a sentence for each, `trunk.trouble.<code>`, and what to do about it, `trunk.remedy.<code>`; both may name
 /// the `status` that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -10,17 +10,17 @@ pub enum TrunkFailure {
     /// Its server's name does not exist.
     NoSuchName,
     /// Nobody answers who knows names.
-    NameNotAnswered,
+    NoNameServer,
     /// The connection is refused or breaks.
-    Unreachable,
+    NoConnection,
     /// No answer in time.
-    Silent,
+    NoAnswer,
     /// It wants a secret, and we have none.
     SecretMissing,
     /// Our secret is wrong.
-    SecretRefused,
+    Credentials,
     /// The account may not register.
-    RegistrationRefused,
+    Forbidden,
     /// No such account.
     UnknownAccount,
     /// The server registers nobody.
@@ -48,23 +48,23 @@ pub enum TrunkFailure {
     /// The request comes round to where it has been.
     Loop,
     /// It can take no more just now.
-    Full,
+    Overloaded,
     /// A fault of its own.
     CarrierFault,
     /// It does not understand us.
-    NotUnderstood,
+    Refused,
 }
 
 impl TrunkFailure {
     /// Every reason, for the catalogue's test.
     pub const ALL: [TrunkFailure; 23] = [
         TrunkFailure::NoSuchName,
-        TrunkFailure::NameNotAnswered,
-        TrunkFailure::Unreachable,
-        TrunkFailure::Silent,
+        TrunkFailure::NoNameServer,
+        TrunkFailure::NoConnection,
+        TrunkFailure::NoAnswer,
         TrunkFailure::SecretMissing,
-        TrunkFailure::SecretRefused,
-        TrunkFailure::RegistrationRefused,
+        TrunkFailure::Credentials,
+        TrunkFailure::Forbidden,
         TrunkFailure::UnknownAccount,
         TrunkFailure::NotARegistrar,
         TrunkFailure::IntervalRefused,
@@ -78,21 +78,21 @@ impl TrunkFailure {
         TrunkFailure::TooLarge,
         TrunkFailure::Moved,
         TrunkFailure::Loop,
-        TrunkFailure::Full,
+        TrunkFailure::Overloaded,
         TrunkFailure::CarrierFault,
-        TrunkFailure::NotUnderstood,
+        TrunkFailure::Refused,
     ];
 
     /// For the catalogue.
     pub fn code(self) -> &'static str {
         match self {
             TrunkFailure::NoSuchName => "no_such_name",
-            TrunkFailure::NameNotAnswered => "name_not_answered",
-            TrunkFailure::Unreachable => "unreachable",
-            TrunkFailure::Silent => "silent",
+            TrunkFailure::NoNameServer => "no_name_server",
+            TrunkFailure::NoConnection => "no_connection",
+            TrunkFailure::NoAnswer => "no_answer",
             TrunkFailure::SecretMissing => "secret_missing",
-            TrunkFailure::SecretRefused => "secret_refused",
-            TrunkFailure::RegistrationRefused => "registration_refused",
+            TrunkFailure::Credentials => "credentials",
+            TrunkFailure::Forbidden => "forbidden",
             TrunkFailure::UnknownAccount => "unknown_account",
             TrunkFailure::NotARegistrar => "not_a_registrar",
             TrunkFailure::IntervalRefused => "interval_refused",
@@ -106,9 +106,9 @@ impl TrunkFailure {
             TrunkFailure::TooLarge => "too_large",
             TrunkFailure::Moved => "moved",
             TrunkFailure::Loop => "loop",
-            TrunkFailure::Full => "full",
+            TrunkFailure::Overloaded => "overloaded",
             TrunkFailure::CarrierFault => "carrier_fault",
-            TrunkFailure::NotUnderstood => "not_understood",
+            TrunkFailure::Refused => "refused",
         }
     }
 
@@ -116,11 +116,11 @@ impl TrunkFailure {
     /// named.
     pub fn of_registration(status: u16) -> TrunkFailure {
         match status {
-            403 | 603 => TrunkFailure::RegistrationRefused,
+            403 | 603 => TrunkFailure::Forbidden,
             404 | 410 | 604 => TrunkFailure::UnknownAccount,
             405 | 501 => TrunkFailure::NotARegistrar,
             423 => TrunkFailure::IntervalRefused,
-            480 | 486 | 600 => TrunkFailure::Full,
+            480 | 486 => TrunkFailure::Overloaded,
             other => TrunkFailure::of_any(other),
         }
     }
@@ -138,6 +138,7 @@ impl TrunkFailure {
             404 | 410 | 480 | 486 | 487 | 600 | 603 | 604 | 607 | 608 => None,
             403 => Some(TrunkFailure::CallRefused),
             484 | 485 => Some(TrunkFailure::NumberRefused),
+            429 => Some(TrunkFailure::Refused),
             501 => Some(TrunkFailure::CarrierFault),
             other => Some(TrunkFailure::of_any(other)),
         }
@@ -148,14 +149,14 @@ impl TrunkFailure {
     pub fn is_worth_another_way(self) -> bool {
         match self {
             TrunkFailure::NoSuchName
-            | TrunkFailure::NameNotAnswered
-            | TrunkFailure::Unreachable
-            | TrunkFailure::Silent
-            | TrunkFailure::Full
+            | TrunkFailure::NoNameServer
+            | TrunkFailure::NoConnection
+            | TrunkFailure::NoAnswer
+            | TrunkFailure::Overloaded
             | TrunkFailure::CarrierFault => true,
             TrunkFailure::SecretMissing
-            | TrunkFailure::SecretRefused
-            | TrunkFailure::RegistrationRefused
+            | TrunkFailure::Credentials
+            | TrunkFailure::Forbidden
             | TrunkFailure::UnknownAccount
             | TrunkFailure::NotARegistrar
             | TrunkFailure::IntervalRefused
@@ -169,25 +170,25 @@ impl TrunkFailure {
             | TrunkFailure::TooLarge
             | TrunkFailure::Moved
             | TrunkFailure::Loop
-            | TrunkFailure::NotUnderstood => false,
+            | TrunkFailure::Refused => false,
         }
     }
 
     fn of_any(status: u16) -> TrunkFailure {
         match status {
             300..=399 => TrunkFailure::Moved,
-            401 | 407 => TrunkFailure::SecretRefused,
+            401 | 407 => TrunkFailure::Credentials,
             402 => TrunkFailure::PaymentRequired,
-            408 => TrunkFailure::Silent,
+            408 => TrunkFailure::NoAnswer,
             406 | 415 | 488 | 606 => TrunkFailure::CodecsRefused,
             413 | 513 => TrunkFailure::TooLarge,
             420 | 421 | 494 => TrunkFailure::ExtensionRequired,
             428 | 436 | 437 | 438 => TrunkFailure::IdentityRefused,
             433 => TrunkFailure::AnonymousRefused,
             482 | 483 => TrunkFailure::Loop,
-            503 => TrunkFailure::Full,
+            429 | 503 => TrunkFailure::Overloaded,
             500 | 502 | 504 => TrunkFailure::CarrierFault,
-            _ => TrunkFailure::NotUnderstood,
+            _ => TrunkFailure::Refused,
         }
     }
 }
@@ -208,14 +209,14 @@ mod tests {
 
     #[test]
     fn the_same_status_means_what_was_asked() {
-        assert_eq!(TrunkFailure::of_registration(403), TrunkFailure::RegistrationRefused);
+        assert_eq!(TrunkFailure::of_registration(403), TrunkFailure::Forbidden);
         assert_eq!(TrunkFailure::of_call(403), Some(TrunkFailure::CallRefused));
         assert_eq!(TrunkFailure::of_probe(403), None);
         assert_eq!(TrunkFailure::of_registration(404), TrunkFailure::UnknownAccount);
         assert_eq!(TrunkFailure::of_registration(501), TrunkFailure::NotARegistrar);
         assert_eq!(TrunkFailure::of_call(484), Some(TrunkFailure::NumberRefused));
         assert_eq!(TrunkFailure::of_call(302), Some(TrunkFailure::Moved));
-        assert_eq!(TrunkFailure::of_registration(407), TrunkFailure::SecretRefused);
+        assert_eq!(TrunkFailure::of_registration(407), TrunkFailure::Credentials);
     }
 
     #[test]
