@@ -60,7 +60,7 @@ impl Algorithm {
         }
     }
 
-    fn named(name: &[u8]) -> Option<Algorithm> {
+    pub(crate) fn named(name: &[u8]) -> Option<Algorithm> {
         [Algorithm::Md5, Algorithm::Sha256].into_iter().find(|algorithm| algorithm.as_str().as_bytes().eq_ignore_ascii_case(name))
     }
 }
@@ -334,13 +334,13 @@ fn unescaped(value: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-fn md5(parts: &[&[u8]]) -> [u8; 16] {
+pub(crate) fn md5(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Md5::new();
     parts.iter().for_each(|part| hash.update(part));
     hash.finalize().into()
 }
 
-fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
     hash.finalize().into()
@@ -356,7 +356,7 @@ fn hex_into<'a>(room: &'a mut [u8; 64], octets: &[u8]) -> &'a [u8] {
     &room[..octets.len() * 2]
 }
 
-fn hex(octets: &[u8]) -> String {
+pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().flat_map(|octet| [octet >> 4, octet & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`message`] | a byte-faithful index over one SIP message, typed views on demand, a builder, stream framing | RFC 3261 7, 18.3, 20, 25; RFC 4475 |
 //! | [`auth`] | digest: nonces, challenges, verdicts | RFC 3261 22; RFC 7616; RFC 8760 |
+//! | [`credentials`] | the other end of digest: a challenge is answered | RFC 7616 |
 //! | [`transaction`] | the four machines and their timers | RFC 3261 17; RFC 6026 |
 //! | [`dialog`] | early and confirmed dialogs, route sets, CSeq order | RFC 3261 12 |
 //! | [`sdp`] | descriptions, offers and answers | RFC 8866; RFC 3264 |
@@ -19,6 +20,7 @@
 
 pub mod auth;
 pub mod clock;
+pub mod credentials;
 pub mod dialog;
 pub mod entropy;
 pub mod flow;
