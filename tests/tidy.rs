@@ -64,10 +64,11 @@ const SWITCH_ROOMS: &[(&str, &[&str])] = &[
     ("directory", &[]),
     ("dialplan", &["directory"]),
     ("door", &[]),
+    ("trunking", &["directory"]),
     ("registrar", &["directory"]),
     ("call", &["directory", "dialplan"]),
     ("feature", &["directory", "dialplan", "registrar", "call"]),
-    ("status", &["directory", "dialplan", "registrar", "call", "door"]),
+    ("status", &["directory", "dialplan", "registrar", "call", "door", "trunking"]),
     ("action", &["directory", "dialplan", "registrar", "call", "status", "door"]),
     ("event", &["directory", "dialplan", "registrar", "call", "action"]),
 ];

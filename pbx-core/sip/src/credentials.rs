@@ -100,7 +100,8 @@ impl Challenge {
             Algorithm::Sha256 => hex(&sha256(parts)),
         };
         let unescaped = |text: &str| text.replace("\\\"", "\"").replace("\\\\", "\\");
-        let ha1 = hash(&[credentials.user.as_bytes(), b":", unescaped(&self.realm).as_bytes(), b":", credentials.secret.as_bytes()]);
+        let ha1 =
+            hash(&[credentials.user.as_bytes(), b":", unescaped(&self.realm).as_bytes(), b":", credentials.secret.as_bytes()]);
         let ha2 = hash(&[method.as_bytes(), b":", uri.as_bytes()]);
         let count = format!("{:08x}", self.count);
         let (ha1, ha2, nonce) = (ha1.as_bytes(), ha2.as_bytes(), self.nonce.as_bytes());
@@ -132,7 +133,9 @@ mod tests {
 
     fn challenged(status: u16, values: &[&str]) -> Option<Challenge> {
         let header = if status == 407 { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
-        let response = values.iter().fold(Builder::response(status, "x").header(HeaderName::CSeq, "1 GET"), |response, value| response.header(header, value));
+        let response = values.iter().fold(Builder::response(status, "x").header(HeaderName::CSeq, "1 GET"), |response, value| {
+            response.header(header, value)
+        });
         Challenge::of(&response.build())
     }
 

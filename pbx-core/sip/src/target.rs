@@ -28,6 +28,18 @@ pub enum Target {
     },
 }
 
+/// Why a name leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolveError {
+    /// Whoever must know says that there is nothing of that name.
+    #[error("nothing has that name")]
+    NoSuchName,
+    /// Nobody answered who would know.
+    #[error("no name server answers")]
+    NoAnswer,
+}
+
 impl Target {
     /// Where a request to this URI goes; `None` for what no SIP element can be sent to: `tel:`, a transport we do not have, `sips:` over
     /// one that hides nothing.

@@ -29,7 +29,11 @@ fn main() {
         enabled: true,
         ha1: Ha1::of("201", "pbx", "secret"),
     };
-    let directory = Directory { sites: [(site.key.clone(), site)].into(), extensions: [(number.clone(), extension)].into() };
+    let directory = Directory {
+        sites: [(site.key.clone(), site)].into(),
+        extensions: [(number.clone(), extension)].into(),
+        ..Directory::default()
+    };
     let mut nanoseconds: Vec<u128> = (0..DECISIONS)
         .map(|decision| {
             // A third of them fits no rule at all: the longest way.

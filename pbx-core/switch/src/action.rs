@@ -34,6 +34,13 @@ pub enum Action {
         /// Soon, and say [`Saved`](crate::event::Event::Saved): a phone waits for its answer.
         awaited: bool,
     },
+    /// Look names up, and say [`Resolved`](crate::event::Event::Resolved).
+    Resolve {
+        /// For the answer.
+        ticket: u64,
+        /// In the order in which they are to be tried.
+        targets: Vec<pbx_sip::target::Target>,
+    },
     /// Something that pages show has changed.
     Publish(Published),
     /// Keep this.

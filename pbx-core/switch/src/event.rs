@@ -44,6 +44,13 @@ pub enum Event {
         /// On disk.
         stored: bool,
     },
+    /// What names have led to: ways in the order in which they are to be tried, our address on each filled in.
+    Resolved {
+        /// Of the question.
+        ticket: u64,
+        /// The ways.
+        ways: Result<Vec<Flow>, pbx_sip::target::ResolveError>,
+    },
     /// An administrator ends a call.
     HangUp {
         /// Which.

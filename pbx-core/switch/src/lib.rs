@@ -16,3 +16,4 @@ pub mod feature;
 pub mod registrar;
 pub mod status;
 pub mod switch;
+pub mod trunking;

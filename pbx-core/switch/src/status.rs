@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, CallKey, LegState};
 use crate::dialplan::Trace;
-use crate::directory::ExtensionNumber;
+use crate::directory::{ExtensionNumber, TrunkKey};
 use crate::door::Ban;
+use crate::trunking::LineStatus;
 
 /// A change with its number; numbers rise by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,10 @@ pub enum Change {
     Call(Box<LiveCall>),
     /// A call is over.
     CallEnded(CallKey),
+    /// A line, new or changed.
+    Line(LineStatus),
+    /// A line is gone.
+    LineGone(TrunkKey),
     /// A source is banned.
     Ban(Ban),
     /// And is not any more.

@@ -97,6 +97,8 @@ header_names! {
     PAssertedIdentity "P-Asserted-Identity";
     /// RFC 3325
     PPreferredIdentity "P-Preferred-Identity";
+    /// RFC 7315
+    PCalledPartyId "P-Called-Party-ID";
     /// RFC 3323
     Privacy "Privacy";
     /// RFC 5806

@@ -106,6 +106,13 @@ impl Stack {
         }
     }
 
+    /// Is it an INVITE to which nothing was said yet, not even 100?
+    pub fn is_unheard(&self, key: ClientKey) -> bool {
+        self.clients
+            .get(&key)
+            .is_some_and(|client| matches!(&client.machine, ClientMachine::Invite(machine) if machine.is_calling()))
+    }
+
     /// A request of ours, as long as its transaction lives.
     pub fn sent(&self, key: ClientKey) -> Option<&Message> {
         self.clients.get(&key).map(|client| &client.request)

@@ -6,6 +6,7 @@ use pbx_sip::message::{HeaderName, Message};
 use pbx_sip::sdp::{Description, SdpError};
 use pbx_sip::stack::ServerKey;
 
+use crate::call::line::ByLine;
 use crate::call::session_timer::is_too_brief;
 use crate::call::{Call, CallKey, Identity, Leg, Outside, brand, is_sips};
 use crate::dialplan::{Caller, Trace};
@@ -30,12 +31,14 @@ pub struct Beginning<'a> {
     pub server: ServerKey,
     /// The way it came.
     pub flow: Flow,
+    /// The line by which it came, if it is from outside.
+    pub line: Option<ByLine>,
 }
 
 impl Call {
     /// Leg A, offered. The status to refuse with, if its INVITE cannot be worked on.
     pub fn begin(beginning: Beginning<'_>, outside: &mut Outside<'_>) -> Result<Call, u16> {
-        let Beginning { key, caller, identity, dialled, trace, plan_revision, invite, server, flow } = beginning;
+        let Beginning { key, caller, identity, dialled, trace, plan_revision, invite, server, flow, line } = beginning;
         if is_too_brief(invite) {
             return Err(422);
         }
@@ -48,6 +51,7 @@ impl Call {
         a.sips = is_sips(invite.request_uri());
         a.ability.learn(invite);
         a.of_house = matches!(caller, Caller::Extension(_));
+        a.line = line;
         a.user_agent = invite.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect());
         outside.index.dialogs.insert(dialog.id.clone(), (key, a.key));
         outside.index.servers.insert(server, (key, a.key));

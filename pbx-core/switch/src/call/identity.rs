@@ -5,6 +5,8 @@
 use pbx_sip::message::{Builder, HeaderName, Message, NameAddr, Scheme, Uri};
 use serde::{Deserialize, Serialize};
 
+pub use crate::directory::IdentitySource;
+
 /// Somebody as the other side is to know them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -45,18 +47,6 @@ pub enum Diversion {
     Deflection,
     /// It was not said.
     Unknown,
-}
-
-/// A header that may say who calls, for those who choose which to believe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentitySource {
-    /// RFC 3325: the network says so.
-    PAssertedIdentity,
-    /// The same before there was an RFC of it.
-    RemotePartyId,
-    /// RFC 3261: the caller says so.
-    From,
 }
 
 /// Who has sent a call on, remembered at most: a call that was sent on more often is a loop.

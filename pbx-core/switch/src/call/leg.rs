@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::call::ability::{ALLOW, Ability, SUPPORTED};
 use crate::call::identity::{Identity, Side};
+use crate::call::line::ByLine;
 use crate::call::reliable::{Early, Reliable};
 use crate::call::session_timer::SessionTimer;
 use crate::call::update::Asking;
@@ -39,6 +40,9 @@ pub struct Leg {
     pub party: String,
     /// A phone of the house, not somebody outside.
     pub of_house: bool,
+    /// The line by which it is reached, if it is outside.
+    #[serde(default)]
+    pub line: Option<ByLine>,
     /// It has sent a REFER (RFC 3515 2.4.6).
     pub(crate) referred: bool,
     /// Whose name is on it; empty if unknown.
@@ -108,6 +112,7 @@ impl Leg {
             key: LegKey(*outside.next_leg),
             party: party.to_owned(),
             of_house: false,
+            line: None,
             referred: false,
             name: String::new(),
             peer: None,
@@ -255,11 +260,14 @@ impl Leg {
 
     /// Our Contact on this leg.
     pub fn contact(&self) -> String {
+        // A line wants to see its account.
+        let user = self.line.as_ref().map(|line| format!("{}@", line.user)).unwrap_or_default();
+        let local = self.flow.local;
         match (self.sips, self.flow.transport) {
-            (true, _) => format!("<sips:{}>", self.flow.local),
-            (false, Transport::Udp) => format!("<sip:{}>", self.flow.local),
-            (false, Transport::Tcp) => format!("<sip:{};transport=tcp>", self.flow.local),
-            (false, Transport::Tls) => format!("<sip:{};transport=tls>", self.flow.local),
+            (true, _) => format!("<sips:{user}{local}>"),
+            (false, Transport::Udp) => format!("<sip:{user}{local}>"),
+            (false, Transport::Tcp) => format!("<sip:{user}{local};transport=tcp>"),
+            (false, Transport::Tls) => format!("<sip:{user}{local};transport=tls>"),
         }
     }
 

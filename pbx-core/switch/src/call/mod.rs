@@ -7,6 +7,7 @@ mod brand;
 mod hold;
 pub mod identity;
 mod leg;
+pub mod line;
 mod model;
 mod reason;
 mod record;
@@ -60,6 +61,8 @@ pub struct Phone {
     pub name: String,
     /// It is of the house, and has its rights.
     pub of_house: bool,
+    /// It is reached by a line to the outside, and this is how.
+    pub by_line: Option<line::Presented>,
 }
 
 /// Which call and leg a SIP identifier belongs to.
@@ -110,6 +113,8 @@ pub struct Outside<'a> {
     pub domain: &'a str,
     /// What we call ourselves.
     pub user_agent: &'a str,
+    /// Who we are to each line.
+    pub credentials: &'a BTreeMap<crate::directory::TrunkKey, pbx_sip::credentials::Credentials>,
     /// Draws leg keys.
     pub next_leg: &'a mut u64,
     /// The instant.

@@ -162,6 +162,7 @@ impl Call {
             ..=100 => Signal::Nothing,
             101..=199 => self.provisional(place, message, outside),
             200..=299 => self.accepted(place, client, message, outside),
+            401 | 407 if self.b[place].line.is_some() => self.ring_with_secret(place, message, outside),
             422 if self.b[place].takes_longer_interval(message) => self.ring_again(place, outside),
             _ => self.leg_refused(place, Refusal::of_status(status), outside),
         }

@@ -30,6 +30,8 @@ pub enum Refusal {
     Disabled,
     /// A call to the outside, and no line exists.
     NoOutsideLine,
+    /// Every line has as many calls as it can carry.
+    LinesBusy,
     /// The phones have no codec in common.
     NoCommonCodec,
     /// As many calls as the house can hold.
@@ -42,7 +44,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, for the catalogue's test.
-    pub const ALL: [Refusal; 15] = [
+    pub const ALL: [Refusal; 16] = [
         Refusal::Busy,
         Refusal::Declined,
         Refusal::NoAnswer,
@@ -54,6 +56,7 @@ impl Refusal {
         Refusal::Closed,
         Refusal::Disabled,
         Refusal::NoOutsideLine,
+        Refusal::LinesBusy,
         Refusal::NoCommonCodec,
         Refusal::TooManyCalls,
         Refusal::Stopping,
@@ -74,6 +77,7 @@ impl Refusal {
             Refusal::Closed => "closed",
             Refusal::Disabled => "disabled",
             Refusal::NoOutsideLine => "no_outside_line",
+            Refusal::LinesBusy => "lines_busy",
             Refusal::NoCommonCodec => "no_common_codec",
             Refusal::TooManyCalls => "too_many_calls",
             Refusal::Stopping => "stopping",
@@ -89,10 +93,15 @@ impl Refusal {
             Refusal::NoAnswer | Refusal::Unregistered | Refusal::Unreachable | Refusal::Closed => 480,
             Refusal::UnknownNumber | Refusal::Disabled => 404,
             Refusal::NotAllowed | Refusal::Premium => 403,
-            Refusal::NoOutsideLine | Refusal::TooManyCalls | Refusal::Stopping => 503,
+            Refusal::NoOutsideLine | Refusal::LinesBusy | Refusal::TooManyCalls | Refusal::Stopping => 503,
             Refusal::NoCommonCodec => 488,
             Refusal::Fault => 500,
         }
+    }
+
+    /// Would another line do better? What is said of the number called is the same by every line.
+    pub(crate) fn is_of_the_line(self) -> bool {
+        matches!(self, Refusal::Unreachable | Refusal::LinesBusy)
     }
 
     /// What a phone meant by a final response that is no 2xx.

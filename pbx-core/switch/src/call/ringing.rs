@@ -24,24 +24,36 @@ impl Call {
         if !self.a.open(outside) || !leg.open(outside) {
             return false;
         }
-        let formats = self.offered();
+        let mut formats = self.offered();
+        if phone.by_line.is_some() {
+            // The order of the French network, whatever the phone prefers.
+            formats.sort_by_key(|format| format.encoding != "PCMA");
+        }
         let ptime_ms = self.a.remote.as_ref().and_then(|offer| offer.ptime_ms);
         let body = leg.local.as_mut().map(|local| local.offer(&formats, Direction::SendRecv, ptime_ms)).unwrap_or_default();
         leg.formats = formats;
         leg.name.clone_from(&phone.name);
         leg.of_house = phone.of_house;
         leg.peer = Some(self.caller.clone());
-        let from = format!("{};tag={}", self.caller.shown(outside.domain), outside.entropy.token());
+        let (from, to) = match &phone.by_line {
+            Some(line) => (line.from.clone(), line.to.clone()),
+            None => (self.caller.shown(outside.domain), format!("<sip:{}@{}>", phone.party, outside.domain)),
+        };
+        let from = format!("{from};tag={}", outside.entropy.token());
         let mut invite = Builder::request(&Method::Invite, &phone.contact)
             .header(HeaderName::MaxForwards, self.max_forwards.saturating_sub(1).to_string())
             .header(HeaderName::From, from)
-            .header(HeaderName::To, format!("<sip:{}@{}>", phone.party, outside.domain))
+            .header(HeaderName::To, to)
             .header(HeaderName::CallId, format!("{}@{}", outside.entropy.token(), outside.domain))
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED);
         invite = leg.timed_request(invite);
         invite = leg.introduced(invite, Side::Calling, outside);
+        if let Some(line) = &phone.by_line {
+            leg.line = Some(line.line.clone());
+            invite = line.headers.iter().fold(invite, |invite, (name, value)| invite.header(*name, value));
+        }
         if leg.of_house {
             for by in self.caller.diversions(outside.domain) {
                 invite = invite.header(HeaderName::Diversion, by);

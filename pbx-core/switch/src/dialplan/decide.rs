@@ -240,7 +240,7 @@ mod tests {
             let ha1 = Ha1::of(number.as_str(), "r", "s");
             (number.clone(), Extension { number, name: "Poste".into(), site: site.key.clone(), email: None, enabled: true, ha1 })
         });
-        Directory { extensions: extensions.collect(), sites: [(site.key.clone(), site)].into() }
+        Directory { extensions: extensions.collect(), sites: [(site.key.clone(), site)].into(), ..Directory::default() }
     }
 
     fn facts(from: &str, dialled: &str, at: &str) -> CallFacts {

@@ -4,13 +4,12 @@
 //! The order: a number that must always be reached; an extension of exactly these digits; the rules from first to last.
 
 mod decide;
-mod number;
 mod pattern;
 mod plan;
 mod trace;
 
+pub use crate::directory::{digits, normalise};
 pub use decide::{CallFacts, Caller, Decision, Destination, RefusalReason, decide};
-pub use number::{digits, normalise};
 pub use pattern::{Pattern, PatternError};
 pub use plan::{Dialplan, PlanError, PlanFault, PlanWarning, Rule};
 pub use trace::{Step, Trace};

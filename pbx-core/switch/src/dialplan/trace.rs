@@ -40,6 +40,30 @@ pub enum Step {
         /// What was dialled.
         number: String,
     },
+    /// It came from outside, for a number of the house.
+    Arrived {
+        /// The number called, E.164; empty if it is none of ours.
+        number: String,
+        /// By which line.
+        line: String,
+    },
+    /// Somebody of the house has just called for help by this number: whoever calls it reaches them.
+    CalledBack {
+        /// Who.
+        extension: String,
+    },
+    /// The call goes out by a line.
+    ByLine {
+        /// When.
+        at: Wall,
+        /// Which.
+        line: String,
+    },
+    /// Every line was taken, and it had to make way for a call for help.
+    MadeWay {
+        /// When.
+        at: Wall,
+    },
     /// The rule's pattern does not fit.
     RuleNumber {
         /// Its name.
@@ -145,6 +169,10 @@ impl Step {
             Step::Extension { .. } => "extension",
             Step::ExtensionDisabled { .. } => "extension_disabled",
             Step::NoExtension { .. } => "no_extension",
+            Step::Arrived { .. } => "arrived",
+            Step::CalledBack { .. } => "called_back",
+            Step::ByLine { .. } => "by_line",
+            Step::MadeWay { .. } => "made_way",
             Step::RuleNumber { .. } => "rule_number",
             Step::RuleCaller { .. } => "rule_caller",
             Step::RuleDay { .. } => "rule_day",
@@ -176,6 +204,10 @@ impl Step {
             | Step::NoSuchExtension { number } => {
                 vec![("number", number.clone())]
             }
+            Step::Arrived { number, line } => vec![("number", number.clone()), ("line", line.clone())],
+            Step::CalledBack { extension } => vec![("number", extension.clone())],
+            Step::ByLine { line, .. } => vec![("line", line.clone())],
+            Step::MadeWay { .. } => Vec::new(),
             Step::RuleNumber { rule, pattern } => vec![("rule", text(rule)), ("pattern", text(pattern))],
             Step::RuleCaller { rule, caller, pattern } => {
                 vec![("rule", text(rule)), ("caller", text(caller)), ("pattern", text(pattern))]

@@ -1,14 +1,21 @@
-//! Who and what exists in a house, as one immutable snapshot: sites and extensions. Knows no call and no phone.
+//! Who and what exists in a house, as one immutable snapshot: sites, extensions, lines and
+//! numbers. Knows no call and no phone.
 
 mod emergency;
 mod extension;
+mod number;
+mod number_shape;
 mod site;
+mod trunk;
 
 use std::collections::BTreeMap;
 
 pub use emergency::{EMERGENCY_NUMBERS, EmergencyKind, emergency};
 pub use extension::{Extension, ExtensionNumber, ExtensionNumberError};
+pub use number::{digits, normalise};
+pub use number_shape::NumberShape;
 pub use site::{Site, SiteError, SiteKey};
+pub use trunk::{DidNumber, IdentitySource, MAX_TRUNKS, Secret, Trunk, TrunkError, TrunkKey};
 
 /// A snapshot; a change makes a new one.
 #[derive(Clone, Debug, Default)]
@@ -17,12 +24,28 @@ pub struct Directory {
     pub sites: BTreeMap<SiteKey, Site>,
     /// By number.
     pub extensions: BTreeMap<ExtensionNumber, Extension>,
+    /// By key.
+    pub trunks: BTreeMap<TrunkKey, Trunk>,
+    /// By number, E.164.
+    pub numbers: BTreeMap<String, DidNumber>,
 }
 
 impl Directory {
     /// The extension of that number, whether enabled or not.
     pub fn extension(&self, number: &str) -> Option<&Extension> {
         self.extensions.get(number)
+    }
+
+    /// The lines of a site that may carry a call, in the order in which they are tried, and then those of the others.
+    pub fn lines_of(&self, site: &SiteKey) -> Vec<&Trunk> {
+        let mut lines: Vec<&Trunk> = self.trunks.values().filter(|trunk| trunk.enabled).collect();
+        lines.sort_by_key(|trunk| (trunk.site != *site, trunk.priority));
+        lines
+    }
+
+    /// The number by which the world reaches an extension straight; none if it has none of its own.
+    pub fn number_of(&self, extension: &str) -> Option<&DidNumber> {
+        self.numbers.values().find(|number| number.to == extension)
     }
 
     /// The site of an extension, else any: every house has one.

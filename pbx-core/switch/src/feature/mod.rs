@@ -2,6 +2,7 @@
 //! features never name one another.
 
 mod extension;
+mod outside;
 mod refusing;
 
 use std::time::Duration;
@@ -10,13 +11,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Refusal;
 use crate::dialplan::Destination;
-use crate::directory::ExtensionNumber;
+use crate::directory::{Directory, ExtensionNumber, SiteKey};
 
 /// What a feature wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
     /// Ring every phone of an extension.
     Ring(ExtensionNumber),
+    /// Call a number of the world by the best line that was not tried yet.
+    Dial {
+        /// E.164, or a short number.
+        number: String,
+        /// Whose lines come first.
+        site: SiteKey,
+        /// Before all other calls.
+        emergency: bool,
+    },
+    /// Stop those that have said nothing at all yet.
+    StopSilent,
     /// Stop those that ring.
     StopRinging,
     /// Turn the call away.
@@ -32,7 +44,7 @@ pub enum Told {
     Begun,
     /// Every phone rung has refused; the best reason.
     Refused(Refusal),
-    /// Nothing could be rung.
+    /// Nothing could be rung: no phone, or no line that was not tried yet.
     Unregistered,
     /// The time asked for has come.
     Woke,
@@ -43,6 +55,8 @@ pub enum Told {
 pub enum Feature {
     /// Rings an extension.
     Extension(extension::Extension),
+    /// Calls a number of the world.
+    Outside(outside::Outside),
     /// Turns away.
     Refusing(refusing::Refusing),
 }
@@ -53,24 +67,32 @@ impl Feature {
         match destination {
             Destination::Extension(number) => Feature::Extension(extension::Extension::new(number.clone(), ring_for)),
             Destination::Refuse(reason) => Feature::Refusing(refusing::Refusing::new((*reason).into())),
-            // No line exists in this house yet.
-            Destination::Outside { .. } | Destination::Emergency { .. } => {
-                Feature::Refusing(refusing::Refusing::new(Refusal::NoOutsideLine))
-            }
+            Destination::Outside { number, site } => Feature::Outside(outside::Outside::new(number, site, false, ring_for)),
+            Destination::Emergency { number, site } => Feature::Outside(outside::Outside::new(number, site, true, ring_for)),
         }
+    }
+
+    /// Does it call for help?
+    pub(crate) fn is_emergency(&self) -> bool {
+        matches!(self, Feature::Outside(outside) if outside.emergency)
     }
 
     /// One thing happened; what is to be done.
     pub fn handle(&mut self, told: Told) -> Vec<Word> {
         match self {
             Feature::Extension(feature) => feature.handle(told),
+            Feature::Outside(feature) => feature.handle(told),
             Feature::Refusing(feature) => feature.handle(told),
         }
     }
 }
 
 /// What a destination comes to when nothing happens in between: what `explain` says of it. `None` if somebody is rung.
-pub fn refused_at_once(destination: &Destination) -> Option<Refusal> {
+pub fn refused_at_once(destination: &Destination, directory: &Directory) -> Option<Refusal> {
+    let outside = matches!(destination, Destination::Outside { .. } | Destination::Emergency { .. });
+    if outside && !directory.trunks.values().any(|trunk| trunk.enabled) {
+        return Some(Refusal::NoOutsideLine);
+    }
     match Feature::of(destination, Duration::ZERO).handle(Told::Begun).first() {
         Some(Word::Refuse(refusal)) => Some(*refusal),
         _ => None,

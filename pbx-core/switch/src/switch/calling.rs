@@ -11,11 +11,13 @@ use pbx_sip::stack::ServerKey;
 
 use crate::action::Action;
 use crate::call::identity::wishes_privacy;
+use crate::call::line::ByLine;
 use crate::call::{Beginning, Call, CallKey, Identity, Outcome, Outside, Phone, Refusal, Signal, is_sips};
-use crate::dialplan::{CallFacts, Caller, decide};
+use crate::dialplan::{CallFacts, Caller, Destination, RefusalReason, Step, Trace, decide};
 use crate::feature::{Feature, Told, Word};
 use crate::registrar::Binding;
 use crate::status::{Change, LiveCall};
+use crate::switch::lines::as_a_visitor;
 use crate::switch::{Ongoing, Switch};
 
 /// How long a call that is over waits for media's last figures.
@@ -24,8 +26,27 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// How often calls are asked whether anybody is still there.
 const PULSE: Duration = Duration::from_secs(10);
 
+/// An INVITE whose sender is known, before the plan was asked.
+pub(super) struct Begun {
+    /// Who it is.
+    pub caller: Caller,
+    /// As the other side may know them.
+    pub identity: Identity,
+    /// What is dialled within the house; empty if a line calls a number that is none of ours.
+    pub dialled: String,
+    /// What was called, for records.
+    pub called: String,
+    /// The line by which it came.
+    pub line: Option<ByLine>,
+    /// What was found out on the way.
+    pub steps: Vec<Step>,
+}
+
 impl Switch {
     pub(super) fn invite(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
+        if let Some(trunk) = self.line_of(&flow).cloned() {
+            return self.invite_by_line(key, flow, &trunk, message, now);
+        }
         let Some(extension) = self.authenticated(key, flow, message, now) else { return };
         match message.replaces() {
             Ok(None) => {}
@@ -43,6 +64,13 @@ impl Switch {
             return self.refuse(key, message, 416, now);
         }
         let dialled: String = dialled.split(';').next().unwrap_or_default().chars().take(64).collect();
+        let (caller, called) = (Caller::Extension(extension), dialled.clone());
+        self.begin(key, flow, message, Begun { caller, identity, dialled, called, line: None, steps: Vec::new() }, now);
+    }
+
+    /// An INVITE whose sender is known becomes a call, and the plan says where it goes.
+    pub(super) fn begin(&mut self, key: ServerKey, flow: Flow, message: &Message, begun: Begun, now: Now) {
+        let Begun { caller, identity, dialled, called, line, mut steps } = begun;
         let full = if self.draining {
             Some(Refusal::Stopping)
         } else if self.calls.len() >= self.config.most_calls {
@@ -54,9 +82,15 @@ impl Switch {
             let response = self.reply(message, refusal.status()).header(HeaderName::RetryAfter, "10").build();
             return self.stack.respond(key, response, now);
         }
-        let caller = Caller::Extension(extension);
-        let facts = CallFacts { caller: caller.clone(), dialled: dialled.clone(), at: now.wall };
-        let decision = decide(&self.dialplan, &self.directory, &facts);
+        let mut destination = Destination::Refuse(RefusalReason::UnknownNumber);
+        if !dialled.is_empty() || line.is_none() {
+            let decision = decide(&self.dialplan, &self.directory, &CallFacts { caller: caller.clone(), dialled, at: now.wall });
+            steps.extend(decision.trace.steps);
+            destination = decision.destination;
+        }
+        if line.is_some() {
+            destination = as_a_visitor(destination, &mut steps);
+        }
         self.next_call += 1;
         let call_key = CallKey(self.next_call);
         let plan_revision = self.plan_revision;
@@ -66,12 +100,13 @@ impl Switch {
                 key: call_key,
                 caller,
                 identity,
-                dialled,
-                trace: decision.trace,
+                dialled: called,
+                trace: Trace { steps },
                 plan_revision,
                 invite: message,
                 server: key,
                 flow,
+                line,
             };
             Call::begin(beginning, &mut outside)
         };
@@ -79,7 +114,7 @@ impl Switch {
             Ok(call) => call,
             Err(status) => return self.refuse(key, message, status, now),
         };
-        let mut feature = Feature::of(&decision.destination, self.config.ring_for);
+        let mut feature = Feature::of(&destination, self.config.ring_for);
         let words = feature.handle(Told::Begun);
         self.calls.insert(call_key, Ongoing { call, feature, wake: None, due: None, closing: Vec::new() });
         self.publish_call(call_key);
@@ -100,6 +135,11 @@ impl Switch {
                     call.stop_ringing(outside);
                     Signal::Nothing
                 }),
+                Word::StopSilent => {
+                    self.doubt_lines_of(key, now);
+                    self.with_call(key, now, Call::stop_silent);
+                }
+                Word::Dial { number, site, emergency } => self.dial(key, &number, &site, emergency, now),
                 Word::Refuse(refusal) if self.hand_back(key, refusal, now) => {}
                 Word::Refuse(refusal) => self.with_call(key, now, |call, outside| call.refuse(refusal, outside)),
                 Word::Ring(number) => {
@@ -206,6 +246,9 @@ impl Switch {
         }
         self.actions.push_back(Action::Record(Box::new(ongoing.call.record(now.wall))));
         self.publish(Change::CallEnded(key));
+        let lines: std::collections::BTreeSet<_> =
+            ongoing.call.legs().filter_map(|leg| leg.line.clone()).map(|line| line.trunk).collect();
+        lines.iter().for_each(|line| self.publish_line(line));
     }
 
     pub(super) fn woke(&mut self, key: CallKey, now: Now) {
@@ -299,5 +342,6 @@ fn phone_of(binding: &Binding, name: &str) -> Phone {
         user_agent: binding.user_agent.clone(),
         name: name.to_owned(),
         of_house: true,
+        by_line: None,
     }
 }

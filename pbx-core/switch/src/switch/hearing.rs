@@ -10,6 +10,7 @@ use crate::call::CallKey;
 use crate::call::ability::{ALLOW, METHODS, OPTION_TAGS, SUPPORTED};
 use crate::door::Offence;
 use crate::switch::Switch;
+use crate::trunking::Trouble;
 
 /// Options, bodies and methods we know.
 const KNOWN: Supported<'static> = Supported { methods: &METHODS, option_tags: &OPTION_TAGS, bodies: &[("application", "sdp")] };
@@ -41,14 +42,18 @@ impl Switch {
                 }
             }
             Heard::Response { key, flow, message } => self.response(key, flow, &message, now),
-            Heard::TimedOut { key } | Heard::FlowFailed { key } => {
-                if self.text_answered(key, None, now) {
-                    return;
-                }
-                if let Some((call, leg)) = self.index.clients.remove(&key) {
-                    self.with_call(call, now, |call, outside| call.failed(leg, key, outside));
-                }
-            }
+            Heard::TimedOut { key } => self.nothing_came(key, Trouble::NoAnswer, now),
+            Heard::FlowFailed { key } => self.nothing_came(key, Trouble::NoConnection, now),
+        }
+    }
+
+    /// Nothing came of a request of ours.
+    fn nothing_came(&mut self, key: ClientKey, trouble: Trouble, now: Now) {
+        if self.text_answered(key, None, now) || self.line_answered(key, Err(trouble), now) {
+            return;
+        }
+        if let Some((call, leg)) = self.index.clients.remove(&key) {
+            self.with_call(call, now, |call, outside| call.failed(leg, key, outside));
         }
     }
 
@@ -69,7 +74,9 @@ impl Switch {
         match message.method() {
             Method::Register => self.register(key, flow, message, now),
             Method::Options => {
-                self.offended(&flow, Offence::Unproven, now);
+                if self.line_of(&flow).is_none() {
+                    self.offended(&flow, Offence::Unproven, now);
+                }
                 self.describe_ourselves(key, message, now);
             }
             Method::Message => self.message(key, flow, message, now),
@@ -106,7 +113,7 @@ impl Switch {
     }
 
     pub(super) fn response(&mut self, key: ClientKey, flow: Flow, message: &Message, now: Now) {
-        if self.text_answered(key, message.status(), now) {
+        if self.text_answered(key, message.status(), now) || self.line_answered(key, Ok(message), now) {
             return;
         }
         let known = self.index.clients.get(&key).copied().filter(|(call, _)| self.calls.contains_key(call));

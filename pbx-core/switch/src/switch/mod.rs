@@ -3,6 +3,7 @@
 mod calling;
 mod guarding;
 mod hearing;
+mod lines;
 mod messaging;
 mod registering;
 mod transferring;
@@ -84,6 +85,7 @@ pub struct Switch {
     index: Index,
     goodbyes: BTreeMap<ServerKey, (Builder, Flow)>,
     messages: messaging::UnderWay,
+    lines: lines::Lines,
     ports: VecDeque<PortPair>,
     /// Ports of calls that were read back; media says that they are free, and they are not.
     held: BTreeMap<LegKey, PortPair>,
@@ -152,6 +154,7 @@ impl Switch {
             index: Index::default(),
             goodbyes: BTreeMap::new(),
             messages: messaging::UnderWay::default(),
+            lines: lines::Lines::default(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
             media: VecDeque::new(),
@@ -167,6 +170,8 @@ impl Switch {
         };
         let known: Vec<ExtensionNumber> = switch.registrar.each().map(|(aor, _)| aor.clone()).collect();
         known.iter().for_each(|aor| switch.publish_registration(aor));
+        switch.lines_changed(now);
+        switch.settle(now);
         switch
     }
 
@@ -179,9 +184,14 @@ impl Switch {
                 self.stack.flow_closed(flow);
                 let changes = self.registrar.flow_closed(&flow);
                 self.bindings_gone(changes);
+                self.line_flow_closed(&flow, now);
             }
+            Event::Resolved { ticket, ways } => self.resolved(ticket, ways, now),
             Event::Media(event) => self.guarded(now, |switch| switch.media_event(event, now)),
-            Event::DirectoryChanged(directory) => self.directory_changed(directory),
+            Event::DirectoryChanged(directory) => {
+                self.directory_changed(directory);
+                self.lines_changed(now);
+            }
             Event::DialplanChanged { plan, revision } => (self.dialplan, self.plan_revision) = (plan, revision),
             Event::Saved { batch, stored } => self.saved(batch, stored, now),
             Event::HangUp { call } => self.with_call(call, now, |call, outside| call.hang_up(Outcome::HungUp, outside)),
@@ -201,6 +211,7 @@ impl Switch {
         let lapsed = self.registrar.lapse(now.wall);
         self.bindings_gone(lapsed);
         self.bans_lapse(now);
+        self.lines_due(now);
         while let Some((&(when, key), ())) = self.wakes.first_key_value() {
             if when > now.tick {
                 break;
@@ -232,7 +243,7 @@ impl Switch {
         let lapse = self.registrar.next_lapse().map(|when| now.tick + (when - now.wall));
         let wake = self.wakes.first_key_value().map(|((when, _), ())| *when);
         let due = self.dues.first_key_value().map(|((when, _), ())| *when);
-        [self.stack.poll_deadline(), lapse, bans, wake, due].into_iter().flatten().min()
+        [self.stack.poll_deadline(), lapse, bans, wake, due, self.lines.next()].into_iter().flatten().min()
     }
 
     /// Calls that are not over.
@@ -343,6 +354,7 @@ impl Switch {
             goodbyes: &mut self.goodbyes,
             domain: &self.config.domain,
             user_agent: &self.config.user_agent,
+            credentials: &self.lines.credentials,
             next_leg: &mut self.next_leg,
             now,
         }

@@ -230,8 +230,18 @@ impl Switch {
             let identity = Identity::new(caller.as_str(), &name);
             let (trace, plan_revision) = (Trace::default(), self.plan_revision);
             let dialled = String::new();
-            let beginning =
-                Beginning { key: other, caller, identity, dialled, trace, plan_revision, invite: message, server: key, flow };
+            let beginning = Beginning {
+                key: other,
+                caller,
+                identity,
+                dialled,
+                trace,
+                plan_revision,
+                invite: message,
+                server: key,
+                flow,
+                line: None,
+            };
             Call::begin(beginning, &mut self.outside(now))
         };
         let leg = match begun {

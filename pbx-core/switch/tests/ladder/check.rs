@@ -10,7 +10,8 @@
 //! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
 //! | `201 -> REFER call=1 to=203@pbx.test`, `201 -> REFER call=1 replaces=2`, `203 -> INVITE 202 place=202/1` | speaks in its first call; names its second, or the first of another phone |
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
-//! | `wait 20s`, `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
+//! | `line: a priority=2 channels=1`, `off a`, `number: +33199001234 201`, `state: a up` | a carrier and its account, which is given up; a number of the house; what the pages show |
+//! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
@@ -28,16 +29,20 @@ use bytes::Bytes;
 use pbx_sip::auth::{Algorithm, Ha1};
 use pbx_sip::clock::{Now, Tick, Wall};
 use pbx_sip::flow::{ConnectionId, Flow, Transport};
+use pbx_sip::target::{ResolveError, Target};
 use pbx_sip::transaction::Timers;
 use pbx_switch::action::{Action, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
 use pbx_switch::dialplan::{Dialplan, Step};
-use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
+use pbx_switch::directory::{
+    DidNumber, Directory, Extension, ExtensionNumber, NumberShape, Secret, Site, SiteKey, Trunk, TrunkKey,
+};
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
 use pbx_switch::status::Change;
 use pbx_switch::switch::{Switch, SwitchConfig, Written};
+use pbx_switch::trunking::LineStatus;
 
 use crate::phone::Phone;
 use crate::plane::Plane;
@@ -73,6 +78,7 @@ struct House {
     last_caller: String,
     live: Vec<CallKey>,
     banned: BTreeSet<IpAddr>,
+    lines: BTreeMap<String, LineStatus>,
     drained: bool,
     connections: u64,
     said: Vec<String>,
@@ -141,6 +147,7 @@ impl House {
             last_caller: String::new(),
             live: Vec::new(),
             banned: BTreeSet::new(),
+            lines: BTreeMap::new(),
             drained: false,
             connections: 0,
             said: Vec::new(),
@@ -161,6 +168,26 @@ impl House {
         match verb {
             "house" => {}
             "phones" => rest.split(' ').filter(|name| !name.is_empty()).for_each(|name| self.connect(name)),
+            "line" => self.line(rest),
+            "off" => {
+                self.directory.trunks.remove(&TrunkKey(rest.to_owned()));
+                self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "number" => {
+                let (number, to) = rest.split_once(' ').unwrap();
+                let did = DidNumber { number: number.to_owned(), label: String::new(), to: to.to_owned() };
+                self.directory.numbers.insert(did.number.clone(), did);
+                self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "state" => self.state(rest),
+            "until" => {
+                let phone = self.phone(rest);
+                let mut patience = 7_200;
+                while self.phones[phone].inbox.is_empty() && patience > 0 {
+                    self.wait(Duration::from_millis(100));
+                    patience -= 1;
+                }
+            }
             "wait" => self.wait(duration(rest)),
             "drain" => self.tell(Event::Drain),
             "drained" => self.assert(self.drained, "the switch has not said that it is drained"),
@@ -231,6 +258,62 @@ impl House {
                 self.assert(all, &format!("the trace says {:?}", self.last_trace));
             }
             _ => self.fail(&format!("what is `{step}`?")),
+        }
+    }
+
+    /// A carrier at an address of its own: `line: a priority=2 channels=1 secret=s shape=national static says=from`.
+    fn line(&mut self, rest: &str) {
+        let words = Words::read(rest);
+        let name = words.argument.clone().unwrap();
+        let place = u8::try_from(self.phones.len() + 1).unwrap();
+        let remote = std::net::SocketAddr::from(([192, 0, 2, place], 5060));
+        let local = "192.0.2.254:5060".parse().unwrap();
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: ConnectionId(0) };
+        self.phones.push(Phone::new(&name, "account", flow));
+        let shape = |name: &str| match words.value(name) {
+            None | Some("plus") => NumberShape::Plus,
+            Some("national") => NumberShape::National,
+            Some("bare") => NumberShape::Bare,
+            Some(_) => NumberShape::DoubleZero,
+        };
+        let count = |name: &str, usual: u16| words.value(name).map_or(usual, |value| value.parse().unwrap());
+        let trunk = Trunk {
+            key: TrunkKey(name.clone()),
+            name: name.clone(),
+            site: SiteKey(words.value("site").unwrap_or("main").to_owned()),
+            registers: words.value("mode") != Some("static"),
+            server: words.value("server").map_or(remote.to_string(), str::to_owned),
+            user: "account".to_owned(),
+            secret: Secret("line secret".to_owned()),
+            number: words.value("own").unwrap_or("+33199001234").to_owned(),
+            called: shape("shape"),
+            caller: shape("shape"),
+            shows_caller: words.value("shows") == Some("caller"),
+            channels: count("channels", 4),
+            calls_per_second: count("rate", 100),
+            priority: count("priority", 10),
+            probe_s: u32::from(count("probe", 60)),
+            ..Trunk::usual()
+        };
+        trunk.check().unwrap();
+        self.directory.trunks.insert(trunk.key.clone(), trunk);
+        self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+    }
+
+    /// `state: a up`, `state: a down credentials`, `state: a up calls=1`, `state: a gone`
+    fn state(&self, rest: &str) {
+        let words = rest.split(' ').collect::<Vec<_>>();
+        let Some(status) = self.lines.get(words[0]) else {
+            return self.equal("gone".to_owned(), words[1].to_owned(), "the line");
+        };
+        let code = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        self.equal(code(serde_json::to_value(status.state).unwrap()), words[1].to_owned(), "the line");
+        match words.get(2).map(|word| (word.strip_prefix("calls="), word)) {
+            Some((Some(calls), _)) => self.equal(status.calls.to_string(), calls.to_owned(), "calls on the line"),
+            Some((None, trouble)) => {
+                self.equal(code(serde_json::to_value(status.trouble).unwrap()), (*trouble).to_string(), "the trouble")
+            }
+            None => {}
         }
     }
 
@@ -408,6 +491,8 @@ impl House {
             Action::Publish(published) => {
                 match published.change {
                     Change::Call(call) if !self.live.contains(&call.key) => self.live.push(call.key),
+                    Change::Line(status) => _ = self.lines.insert(status.trunk.to_string(), status),
+                    Change::LineGone(key) => _ = self.lines.remove(&key.0),
                     Change::CallEnded(key) => self.live.retain(|live| *live != key),
                     Change::Call(_) | Change::Registration(_) | Change::Ban(_) | Change::BanEnded(_) => {}
                 }
@@ -416,6 +501,10 @@ impl House {
             Action::Record(record) => {
                 self.records.push_back(*record);
                 None
+            }
+            Action::Resolve { ticket, targets } => {
+                let ways: Vec<Flow> = targets.iter().filter_map(way_to).collect();
+                Some(Event::Resolved { ticket, ways: if ways.is_empty() { Err(ResolveError::NoSuchName) } else { Ok(ways) } })
             }
             Action::Ban(change) => {
                 match change {
@@ -494,9 +583,11 @@ impl House {
         self.live.clear();
         let free = self.plane.restart();
         self.switch.read(written, self.now);
+        let mut events = Vec::new();
         while let Some(action) = self.switch.poll_action() {
-            self.carry_out(action);
+            events.extend(self.carry_out(action));
         }
+        events.into_iter().for_each(|event| self.tell(event));
         self.tell(Event::Media(free));
     }
 
@@ -613,5 +704,16 @@ fn duration(text: &str) -> Duration {
     match text.strip_suffix("ms") {
         Some(ms) => Duration::from_millis(ms.parse().unwrap()),
         None => Duration::from_secs(text.strip_suffix('s').unwrap().parse().unwrap()),
+    }
+}
+
+/// What a network would say: addresses are themselves, and no name exists.
+fn way_to(target: &Target) -> Option<Flow> {
+    match target {
+        Target::Address { address, transport } => {
+            let local = "192.0.2.254:5060".parse().unwrap();
+            Some(Flow { transport: *transport, local, remote: *address, connection: ConnectionId(0) })
+        }
+        Target::Name { .. } => None,
     }
 }

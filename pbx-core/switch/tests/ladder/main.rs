@@ -13,6 +13,7 @@ mod fork;
 mod hold;
 mod identity;
 mod in_dialog;
+mod line;
 mod message;
 mod offer;
 mod reborn;
