@@ -60,7 +60,7 @@ pub fn text(lang: Lang, key: &str, params: &[(&str, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pbx_switch::call::{Outcome, Refusal, TrunkFailure};
+    use pbx_switch::call::{Outcome, Refusal};
 
     use super::*;
 

@@ -17,7 +17,6 @@ mod resume;
 mod ringing;
 pub(crate) mod session_timer;
 pub(crate) mod transfer;
-mod trunk_failure;
 mod update;
 
 use pbx_media_words::LegKey;
@@ -35,7 +34,6 @@ pub use model::{Call, Signal};
 pub use pbx_media_words::{Figures, Reported};
 pub use record::{CallRecord, LegRecord, Outcome};
 pub use refusal::Refusal;
-pub use trunk_failure::TrunkFailure;
 
 /// A call: the time it began and a number, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use crate::call::CallKey;
 use crate::call::ability::{ALLOW, METHODS, OPTION_TAGS, SUPPORTED};
 use crate::door::Offence;
 use crate::switch::Switch;
-use crate::trunking::Trouble;
+use crate::trunking::TrunkFailure;
 
 /// Options, bodies and methods we know.
 const KNOWN: Supported<'static> = Supported { methods: &METHODS, option_tags: &OPTION_TAGS, bodies: &[("application", "sdp")] };
@@ -42,14 +42,14 @@ impl Switch {
                 }
             }
             Heard::Response { key, flow, message } => self.response(key, flow, &message, now),
-            Heard::TimedOut { key } => self.nothing_came(key, Trouble::NoAnswer, now),
-            Heard::FlowFailed { key } => self.nothing_came(key, Trouble::NoConnection, now),
+            Heard::TimedOut { key } => self.nothing_came(key, TrunkFailure::NoAnswer, now),
+            Heard::FlowFailed { key } => self.nothing_came(key, TrunkFailure::NoConnection, now),
         }
     }
 
     /// Nothing came of a request of ours.
-    fn nothing_came(&mut self, key: ClientKey, trouble: Trouble, now: Now) {
-        if self.text_answered(key, None, now) || self.line_answered(key, Err(trouble), now) {
+    fn nothing_came(&mut self, key: ClientKey, failure: TrunkFailure, now: Now) {
+        if self.text_answered(key, None, now) || self.line_answered(key, Err(failure), now) {
             return;
         }
         if let Some((call, leg)) = self.index.clients.remove(&key) {

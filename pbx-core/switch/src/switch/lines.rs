@@ -19,7 +19,7 @@ use crate::feature::Told;
 use crate::status::Change;
 use crate::switch::Switch;
 use crate::switch::calling::Begun;
-use crate::trunking::{Line, Trouble, Wish};
+use crate::trunking::{Line, TrunkFailure, Wish};
 
 /// For so long whoever calls a number that somebody has called for help by reaches them, and not whom it leads to usually.
 const CALL_BACK: Duration = Duration::from_secs(30 * 60);
@@ -95,7 +95,7 @@ impl Switch {
     }
 
     /// The answer to a request of a line, or that there is none. False if the request was none of a line's.
-    pub(super) fn line_answered(&mut self, client: ClientKey, answer: Result<&Message, Trouble>, now: Now) -> bool {
+    pub(super) fn line_answered(&mut self, client: ClientKey, answer: Result<&Message, TrunkFailure>, now: Now) -> bool {
         let Some(key) = self.lines.requests.get(&client).cloned() else { return false };
         let is_final = match answer {
             Ok(message) => message.status().is_some_and(|status| status >= 200),
@@ -108,7 +108,7 @@ impl Switch {
         if let Some(line) = self.lines.by_key.get_mut(&key) {
             match answer {
                 Ok(message) => line.response(message, &mut self.entropy, now),
-                Err(trouble) => line.unanswered(trouble, &mut self.entropy, now),
+                Err(failure) => line.unanswered(failure, &mut self.entropy, now),
             }
         }
         self.grant(&key, now);

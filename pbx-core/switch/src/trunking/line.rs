@@ -12,7 +12,7 @@ use pbx_sip::target::{ResolveError, Target};
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{Trunk, TrunkKey};
-use crate::trunking::Trouble;
+use crate::trunking::TrunkFailure;
 
 /// Can calls go by it?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum LineState {
     Trying,
     /// Yes.
     Up,
-    /// No; the trouble says why.
+    /// No; the failure says why.
     Down,
 }
 
@@ -36,7 +36,7 @@ pub struct LineStatus {
     /// Since when.
     pub since: Wall,
     /// What was wrong last; kept when it is up again.
-    pub trouble: Option<Trouble>,
+    pub failure: Option<TrunkFailure>,
     /// The status that said so, if it was one.
     pub status: Option<u16>,
     /// Which server carries it.
@@ -100,7 +100,7 @@ pub struct Line {
     failed: usize,
     state: LineState,
     since: Wall,
-    trouble: Option<(Trouble, Option<u16>)>,
+    failure: Option<(TrunkFailure, Option<u16>)>,
     registered_until: Option<Wall>,
     refresh_at: Option<Tick>,
     expires_s: u32,
@@ -132,7 +132,7 @@ impl Line {
             failed: 0,
             state: LineState::Trying,
             since: now.wall,
-            trouble: None,
+            failure: None,
             registered_until: None,
             refresh_at: None,
             expires_s: EXPIRES_S,
@@ -193,8 +193,8 @@ impl Line {
             trunk: self.trunk.key.clone(),
             state: self.state,
             since: self.since,
-            trouble: self.trouble.map(|(trouble, _)| trouble),
-            status: self.trouble.and_then(|(_, status)| status),
+            failure: self.failure.map(|(failure, _)| failure),
+            status: self.failure.and_then(|(_, status)| status),
             server: self.flows.get(self.place).map(|flow| flow.remote),
             registered_until: self.registered_until,
             calls,
@@ -215,7 +215,7 @@ impl Line {
                 self.looked_up = Some(now.tick);
                 self.ask(entropy, now);
             }
-            Ok(_) => self.down(Trouble::NoSuchName, None, entropy, now),
+            Ok(_) => self.down(TrunkFailure::NoSuchName, None, entropy, now),
             // What was known before serves until somebody answers.
             Err(ResolveError::NoAnswer) if !self.flows.is_empty() => self.ask(entropy, now),
             Err(error) => self.down(error.into(), None, entropy, now),
@@ -229,7 +229,7 @@ impl Line {
             Waits::Registration => self.registration_answered(status, message, entropy, now),
             // Whatever it says, it is there, unless it says that it is not.
             Waits::Probe if matches!(status, 408 | 500..=599) => {
-                self.failed(Trouble::of_status(status), Some(status), entropy, now)
+                self.failed(TrunkFailure::of_registration(status), Some(status), entropy, now)
             }
             Waits::Probe => self.up(now, entropy),
             Waits::Nothing | Waits::Names | Waits::Time => {}
@@ -237,9 +237,9 @@ impl Line {
     }
 
     /// Nothing came of what it asked: no answer, or no connection.
-    pub fn unanswered(&mut self, trouble: Trouble, entropy: &mut Entropy, now: Now) {
+    pub fn unanswered(&mut self, failure: TrunkFailure, entropy: &mut Entropy, now: Now) {
         if matches!(self.waits, Waits::Registration | Waits::Probe) {
-            self.failed(trouble, None, entropy, now);
+            self.failed(failure, None, entropy, now);
         }
     }
 
@@ -368,9 +368,11 @@ impl Line {
                     (Some(new), Some(_)) => self.answered && !new.stale,
                     (Some(_), None) => false,
                 };
-                if hopeless || self.trunk.secret.0.is_empty() {
+                let unarmed = self.trunk.secret.0.is_empty();
+                if hopeless || unarmed {
                     self.challenge = None;
-                    return self.failed(Trouble::Credentials, Some(status), entropy, now);
+                    let failure = if unarmed { TrunkFailure::SecretMissing } else { TrunkFailure::Credentials };
+                    return self.failed(failure, Some(status), entropy, now);
                 }
                 self.challenge = new;
                 self.answered = true;
@@ -387,10 +389,10 @@ impl Line {
                         self.expires_s = least;
                         self.register(flow, entropy);
                     }
-                    _ => self.failed(Trouble::Refused, Some(status), entropy, now),
+                    _ => self.failed(TrunkFailure::IntervalRefused, Some(status), entropy, now),
                 }
             }
-            _ => self.failed(Trouble::of_status(status), Some(status), entropy, now),
+            _ => self.failed(TrunkFailure::of_registration(status), Some(status), entropy, now),
         }
     }
 
@@ -414,25 +416,25 @@ impl Line {
     }
 
     /// One server does not do what it should: the next, and when all have failed, a pause.
-    fn failed(&mut self, trouble: Trouble, status: Option<u16>, entropy: &mut Entropy, now: Now) {
+    fn failed(&mut self, failure: TrunkFailure, status: Option<u16>, entropy: &mut Entropy, now: Now) {
         self.failed += 1;
-        if trouble.is_of_one_server() && self.failed < self.flows.len() {
+        if failure.is_worth_another_way() && self.failed < self.flows.len() {
             self.place = (self.place + 1) % self.flows.len();
             self.refresh_at = None;
-            self.trouble = Some((trouble, status));
+            self.failure = Some((failure, status));
             return self.ask(entropy, now);
         }
-        self.down(trouble, status, entropy, now);
+        self.down(failure, status, entropy, now);
     }
 
-    fn down(&mut self, trouble: Trouble, status: Option<u16>, entropy: &mut Entropy, now: Now) {
+    fn down(&mut self, failure: TrunkFailure, status: Option<u16>, entropy: &mut Entropy, now: Now) {
         self.failed = 0;
         self.refresh_at = None;
         self.registered_until = None;
-        self.trouble = Some((trouble, status));
+        self.failure = Some((failure, status));
         self.waits = Waits::Time;
-        let refused = matches!(trouble, Trouble::Credentials | Trouble::Forbidden | Trouble::UnknownAccount);
-        let pause = if refused { PAUSE_WHEN_REFUSED } else { self.pause };
+        let answered = !failure.is_worth_another_way();
+        let pause = if answered && status.is_some() { PAUSE_WHEN_REFUSED } else { self.pause };
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         self.wake = Some(now.tick + jittered(pause, entropy));
         self.become_state(LineState::Down, now);

@@ -2,7 +2,7 @@
 //! registration, kept for ever. Plain machines; the switch sends what they ask for.
 
 mod line;
-mod trouble;
+mod trunk_failure;
 
 pub use line::{Line, LineState, LineStatus, Wish};
-pub use trouble::Trouble;
+pub use trunk_failure::TrunkFailure;

@@ -310,8 +310,8 @@ impl House {
         self.equal(code(serde_json::to_value(status.state).unwrap()), words[1].to_owned(), "the line");
         match words.get(2).map(|word| (word.strip_prefix("calls="), word)) {
             Some((Some(calls), _)) => self.equal(status.calls.to_string(), calls.to_owned(), "calls on the line"),
-            Some((None, trouble)) => {
-                self.equal(code(serde_json::to_value(status.trouble).unwrap()), (*trouble).to_string(), "the trouble")
+            Some((None, failure)) => {
+                self.equal(code(serde_json::to_value(status.failure).unwrap()), (*failure).to_string(), "the failure")
             }
             None => {}
         }

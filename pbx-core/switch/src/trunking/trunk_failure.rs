@@ -55,6 +55,15 @@ pub enum TrunkFailure {
     Refused,
 }
 
+impl From<pbx_sip::target::ResolveError> for TrunkFailure {
+    fn from(error: pbx_sip::target::ResolveError) -> TrunkFailure {
+        match error {
+            pbx_sip::target::ResolveError::NoSuchName => TrunkFailure::NoSuchName,
+            pbx_sip::target::ResolveError::NoAnswer => TrunkFailure::NoNameServer,
+        }
+    }
+}
+
 impl TrunkFailure {
     /// Every reason, for the catalogue's test.
     pub const ALL: [TrunkFailure; 23] = [
