@@ -149,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn every_profile_says_what_its_customers_have_to_know() {
+        for profile in pbx_switch::directory::TrunkProfile::shipped() {
+            assert!(TEXTS.0.contains_key(&format!("trunk.profile.{}", profile.key)), "{}", profile.key);
+        }
+    }
+
+    #[test]
     fn params_are_filled_in_and_codes_put_into_words() {
         let said = text(Lang::En, "trace.turned", &[("why", "busy".to_owned())]);
         assert!(!said.contains("{{") && !said.contains("busy}"), "{said}");

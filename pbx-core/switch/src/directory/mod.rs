@@ -7,6 +7,7 @@ mod number;
 mod number_shape;
 mod site;
 mod trunk;
+mod trunk_profile;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub use number::{digits, normalise};
 pub use number_shape::NumberShape;
 pub use site::{Site, SiteError, SiteKey};
 pub use trunk::{DidNumber, IdentitySource, MAX_TRUNKS, Secret, Trunk, TrunkError, TrunkKey};
+pub use trunk_profile::{ProfileSource, TrunkProfile};
 
 /// A snapshot; a change makes a new one.
 #[derive(Clone, Debug, Default)]
