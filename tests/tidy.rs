@@ -66,7 +66,7 @@ const SWITCH_ROOMS: &[(&str, &[&str])] = &[
     ("door", &[]),
     ("trunking", &["directory"]),
     ("registrar", &["directory"]),
-    ("call", &["directory", "dialplan"]),
+    ("call", &["directory", "dialplan", "trunking"]),
     ("feature", &["directory", "dialplan", "registrar", "call"]),
     ("status", &["directory", "dialplan", "registrar", "call", "door", "trunking"]),
     ("action", &["directory", "dialplan", "registrar", "call", "status", "door"]),

@@ -3,10 +3,12 @@
 
 use pbx_sip::credentials::Challenge;
 use pbx_sip::message::{Builder, HeaderName, Message, NameAddr, Uri};
+use pbx_sip::stack::ClientKey;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, Identity, LegState, Outside, Refusal, Signal};
 use crate::directory::{IdentitySource, Trunk, TrunkKey};
+use crate::trunking::TrunkFailure;
 
 /// The line that a leg goes by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +122,7 @@ impl Call {
         let Some(line) = &mut leg.line else { return Signal::Nothing };
         let credentials = outside.credentials.get(&line.trunk).cloned();
         let (Some(mut challenge), Some(credentials), false) = (Challenge::of(message), credentials, line.challenged) else {
-            return self.leg_refused(place, Refusal::Unreachable, outside);
+            return self.leg_refused(place, Refusal::LineRefused, outside);
         };
         line.challenged = true;
         let Some(before) = leg.client.take() else { return Signal::Nothing };
@@ -152,6 +154,18 @@ impl Call {
             }
         }
         signal
+    }
+
+    /// The line by which an INVITE of ours went that has no answer yet, and what its final answer says of that line.
+    pub(crate) fn failure_of_line(&self, client: ClientKey, answer: &Message) -> Option<(TrunkKey, TrunkFailure, u16)> {
+        let status = answer.status().filter(|status| *status >= 300)?;
+        let leg = self.b.iter().find(|leg| leg.client == Some(client) && leg.state != LegState::Answered)?;
+        let line = leg.line.as_ref()?;
+        // The first challenge is a question and no refusal.
+        if matches!(status, 401 | 407) && !line.challenged {
+            return None;
+        }
+        Some((line.trunk.clone(), TrunkFailure::of_call(status)?, status))
     }
 
     /// Does it take a channel of this line?

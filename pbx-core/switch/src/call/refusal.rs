@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dialplan::RefusalReason;
+use crate::trunking::TrunkFailure;
 
 /// A reason. The catalogue has a sentence for each: `outcome.<code>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub enum Refusal {
     NoOutsideLine,
     /// Every line has as many calls as it can carry.
     LinesBusy,
+    /// The line does not carry this call, for a reason that every line would have, or that we have to be told of.
+    LineRefused,
     /// The phones have no codec in common.
     NoCommonCodec,
     /// As many calls as the house can hold.
@@ -44,7 +47,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, for the catalogue's test.
-    pub const ALL: [Refusal; 16] = [
+    pub const ALL: [Refusal; 17] = [
         Refusal::Busy,
         Refusal::Declined,
         Refusal::NoAnswer,
@@ -57,6 +60,7 @@ impl Refusal {
         Refusal::Disabled,
         Refusal::NoOutsideLine,
         Refusal::LinesBusy,
+        Refusal::LineRefused,
         Refusal::NoCommonCodec,
         Refusal::TooManyCalls,
         Refusal::Stopping,
@@ -78,6 +82,7 @@ impl Refusal {
             Refusal::Disabled => "disabled",
             Refusal::NoOutsideLine => "no_outside_line",
             Refusal::LinesBusy => "lines_busy",
+            Refusal::LineRefused => "line_refused",
             Refusal::NoCommonCodec => "no_common_codec",
             Refusal::TooManyCalls => "too_many_calls",
             Refusal::Stopping => "stopping",
@@ -93,7 +98,7 @@ impl Refusal {
             Refusal::NoAnswer | Refusal::Unregistered | Refusal::Unreachable | Refusal::Closed => 480,
             Refusal::UnknownNumber | Refusal::Disabled => 404,
             Refusal::NotAllowed | Refusal::Premium => 403,
-            Refusal::NoOutsideLine | Refusal::LinesBusy | Refusal::TooManyCalls | Refusal::Stopping => 503,
+            Refusal::NoOutsideLine | Refusal::LinesBusy | Refusal::LineRefused | Refusal::TooManyCalls | Refusal::Stopping => 503,
             Refusal::NoCommonCodec => 488,
             Refusal::Fault => 500,
         }
@@ -114,6 +119,14 @@ impl Refusal {
             406 | 415 | 488 | 606 => Refusal::NoCommonCodec,
             480 | 487 => Refusal::NoAnswer,
             _ => Refusal::Unreachable,
+        }
+    }
+
+    /// What a line meant by one: as a phone, unless it speaks of itself.
+    pub(crate) fn of_line_status(status: u16) -> Refusal {
+        match (Refusal::of_status(status), TrunkFailure::of_call(status)) {
+            (Refusal::Unreachable, Some(failure)) if !failure.is_worth_another_way() => Refusal::LineRefused,
+            (refusal, _) => refusal,
         }
     }
 

@@ -41,7 +41,8 @@ impl Outside {
         match told {
             Told::Begun => self.dial(),
             Told::Unregistered => vec![Word::Refuse(self.refused.unwrap_or(Refusal::NoOutsideLine))],
-            Told::Refused(refusal) if refusal.is_of_the_line() && self.tries < MOST_TRIES => {
+            // Help is sought by every way there is, whatever one of them says.
+            Told::Refused(refusal) if (refusal.is_of_the_line() || self.emergency) && self.tries < MOST_TRIES => {
                 self.refused = Some(refusal);
                 self.dial()
             }

@@ -118,6 +118,7 @@ impl Switch {
         }
         let known = self.index.clients.get(&key).copied().filter(|(call, _)| self.calls.contains_key(call));
         if let Some((call, leg)) = known {
+            self.line_spoke(call, key, message);
             return self.with_call(call, now, |call, outside| call.response(leg, key, message, outside));
         }
         // A phone that answered a call which is over, or which it has lost: acknowledged and sent home (RFC 3261 13.2.2.4).

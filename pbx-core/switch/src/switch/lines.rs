@@ -263,6 +263,18 @@ impl Switch {
         }
     }
 
+    /// What a line answers to a call may be what is wrong with the line: its page says so.
+    pub(super) fn line_spoke(&mut self, key: CallKey, client: ClientKey, answer: &Message) {
+        let Some((trunk, failure, status)) = self.calls.get(&key).and_then(|ongoing| ongoing.call.failure_of_line(client, answer))
+        else {
+            return;
+        };
+        if let Some(line) = self.lines.by_key.get_mut(&trunk) {
+            line.refused_a_call(failure, status);
+            self.publish_line(&trunk);
+        }
+    }
+
     fn remember_to_call_back(&mut self, number: &str, extension: ExtensionNumber, at: Wall) {
         self.lines.call_backs.retain(|_, (_, since)| at - *since < CALL_BACK);
         if self.lines.call_backs.len() < MAX_CALL_BACKS {

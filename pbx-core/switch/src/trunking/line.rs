@@ -251,6 +251,11 @@ impl Line {
         }
     }
 
+    /// A call was refused by it, which says nothing of whether it is there.
+    pub fn refused_a_call(&mut self, failure: TrunkFailure, status: u16) {
+        self.failure = Some((failure, Some(status)));
+    }
+
     /// A connection is gone: if it was its own, it registers anew.
     pub fn flow_closed(&mut self, flow: &Flow, entropy: &mut Entropy, now: Now) {
         let current = self.flows.get(self.place).is_some_and(|own| own.transport == flow.transport && own.remote == flow.remote);

@@ -140,8 +140,9 @@ fn a_challenge_to_a_call_is_answered_once() {
         a <- INVITE   a -> 407 {Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"}   a <- ACK
         a <- INVITE {Proxy-Authorization: username=\"account\"}
         a -> 407 {Proxy-Authenticate: Digest realm=\"c\", nonce=\"m\", qop=\"auth\"}   a <- ACK
-        201 <- 480   201 -> ACK
-        record: unreachable
+        201 <- 503   201 -> ACK
+        record: line_refused
+        state: a up credentials
         @OFF
     ",
     );
@@ -166,6 +167,57 @@ fn a_line_that_fails_gives_way_to_the_next_and_a_number_that_is_busy_does_not() 
         a <- INVITE   a -> 486   a <- ACK
         201 <- 486   201 -> ACK
         record: busy
+        off b
+        @OFF
+    ",
+    );
+}
+
+#[test]
+fn what_a_line_refuses_is_not_asked_of_the_next_and_its_page_says_why() {
+    for (status, told, outcome, failure) in [
+        (302, 503, "line_refused", "moved"),
+        (402, 503, "line_refused", "payment_required"),
+        (403, 403, "not_allowed", "call_refused"),
+        (438, 503, "line_refused", "identity_refused"),
+        (482, 503, "line_refused", "loop"),
+        (484, 404, "unknown_number", "number_refused"),
+        (488, 488, "no_common_codec", "codecs_refused"),
+    ] {
+        let answers = format!("a -> {status}   a <- ACK   201 <- {told}   201 -> ACK   record: {outcome}   state: a up {failure}");
+        climb(
+            "line refuses a call",
+            &"
+            phones: 201
+            line: a priority=1
+            @UP
+            line: b priority=2 mode=static
+            b <- OPTIONS   b -> 200 OPTIONS
+            201 -> INVITE 0639981234
+            a <- INVITE   @ANSWERS
+            off b
+            @OFF
+        "
+            .replace("@ANSWERS", &answers),
+        );
+    }
+}
+
+#[test]
+fn help_is_sought_by_every_line_whatever_one_of_them_says() {
+    climb(
+        "line refuses help",
+        "
+        phones: 201
+        line: a priority=1
+        @UP
+        line: b priority=2 mode=static
+        b <- OPTIONS   b -> 200 OPTIONS
+        201 -> INVITE 112
+        a <- INVITE   a -> 404   a <- ACK
+        b <- INVITE   b -> 200   b <- ACK   201 <- 200   201 -> ACK
+        201 -> BYE   201 <- 200   b <- BYE   b -> 200 BYE
+        record: answered
         off b
         @OFF
     ",
