@@ -139,7 +139,8 @@ impl Door {
         changes
     }
 
-    /// Counts what a source did; `is_known` tells whether a phone of ours is registered from there, which is asked before a ban alone.
+    /// Counts what a source did; `is_known` tells whether a phone of ours is registered from there or a carrier of
+    /// ours is there, which is asked before a ban alone.
     pub fn offended(
         &mut self,
         source: IpAddr,

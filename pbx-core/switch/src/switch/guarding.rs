@@ -29,8 +29,8 @@ impl Switch {
 
     pub(super) fn offended(&mut self, flow: &Flow, offence: Offence, now: Now) {
         let source = source_of(flow.remote.ip());
-        let registrar = &self.registrar;
-        let is_known = || registrar.each().any(|(_, bindings)| are_there(bindings, source));
+        let (registrar, lines) = (&self.registrar, &self.lines);
+        let is_known = || lines.is_at(source) || registrar.each().any(|(_, bindings)| are_there(bindings, source));
         let changes = self.door.offended(source, offence, is_known, now.tick, now.wall);
         self.bans_changed(changes);
     }

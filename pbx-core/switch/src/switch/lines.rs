@@ -1,11 +1,12 @@
 //! Lines to the outside: kept, registered and asked after; calls that go out by them and come in by them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use pbx_sip::clock::{Now, Tick, Wall};
 use pbx_sip::credentials::Credentials;
-use pbx_sip::flow::Flow;
+use pbx_sip::flow::{Flow, source_of};
 use pbx_sip::message::{HeaderName, Message};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use pbx_sip::target::ResolveError;
@@ -44,6 +45,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// Is it the address of a carrier's server, which must be heard whatever seems to come from there?
+    pub(super) fn is_at(&self, source: IpAddr) -> bool {
+        self.by_key.values().flat_map(Line::ways).any(|way| source_of(way.remote.ip()) == source)
+    }
+
     /// When a line is to be woken.
     pub(super) fn next(&self) -> Option<Tick> {
         self.by_key.values().filter_map(Line::poll_deadline).min()

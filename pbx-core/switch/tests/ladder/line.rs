@@ -381,6 +381,15 @@ fn a_stranger_who_pretends_to_be_a_line_is_asked_for_a_secret() {
 }
 
 #[test]
+fn a_carriers_address_is_not_banned_whatever_seems_to_come_from_there() {
+    let noise = |who: &str| format!("{who} -> raw noise\n").repeat(200);
+    climb(
+        "line noise",
+        &format!("phones: 209-\nline: a\n@UP\n{}banned: nobody\n{}banned: 192.0.2.1\n@OFF", noise("a"), noise("209")),
+    );
+}
+
+#[test]
 fn after_a_restart_a_line_registers_by_itself() {
     climb(
         "line restart",
