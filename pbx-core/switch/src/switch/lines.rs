@@ -94,6 +94,10 @@ impl Switch {
     /// Names were looked up.
     pub(super) fn resolved(&mut self, ticket: u64, ways: Result<Vec<Flow>, ResolveError>, now: Now) {
         let Some(key) = self.lines.tickets.remove(&ticket) else { return };
+        // Who was a stranger before the line was set up may be heard now.
+        for way in ways.iter().flatten() {
+            self.lift_ban(source_of(way.remote.ip()), now);
+        }
         if let Some(line) = self.lines.by_key.get_mut(&key) {
             line.resolved(ways, &mut self.entropy, now);
         }

@@ -387,6 +387,13 @@ fn a_carriers_address_is_not_banned_whatever_seems_to_come_from_there() {
         "line noise",
         &format!("phones: 209-\nline: a\n@UP\n{}banned: nobody\n{}banned: 192.0.2.1\n@OFF", noise("a"), noise("209")),
     );
+    climb(
+        "line at an address that was banned before",
+        &format!(
+            "phones: 209-\n{}banned: 192.0.2.1\nline: a server=192.0.2.1 mode=static\nbanned: nobody\n209 <- OPTIONS   209 -> 200 OPTIONS   state: a up\noff a",
+            noise("209")
+        ),
+    );
 }
 
 #[test]
