@@ -94,6 +94,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rust_embed", &["admin-web/src/assets.rs"]),
     ("argon2", &["pbx-core/src/api/"]),
     ("sdp_types", &["pbx-core/sip/src/sdp/"]),
+    ("hickory_resolver", &["pbx-core/src/transport/resolver.rs"]),
     ("nix", &["pbx-core/src/transport/udp.rs"]),
     ("jiff", &["pbx-core/switch/src/dialplan/", "pbx-core/switch/src/directory/", "pbx-core/src/api/", "pbx-core/src/command/"]),
     ("rustls", &["pbx-core/src/transport/tls.rs", "pbx-core/src/transport/certificate.rs"]),

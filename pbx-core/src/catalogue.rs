@@ -61,6 +61,7 @@ pub fn text(lang: Lang, key: &str, params: &[(&str, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use pbx_switch::call::{Outcome, Refusal};
+    use pbx_switch::trunking::TrunkFailure;
 
     use super::*;
 

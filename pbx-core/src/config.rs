@@ -86,6 +86,8 @@ pub struct Sip {
     /// SIP domain; empty for the machine's own address.
     #[serde(deserialize_with = "domain_of")]
     pub domain: String,
+    /// Name servers for the names of carriers; those of the system if there are none.
+    pub name_servers: Vec<SocketAddr>,
     /// Digest algorithms in the order in which they are offered.
     #[serde(deserialize_with = "algorithms_of")]
     pub algorithms: Vec<pbx_sip::auth::Algorithm>,
@@ -182,6 +184,7 @@ impl Default for Sip {
             tcp: everywhere,
             tls: Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5061))),
             domain: String::new(),
+            name_servers: Vec::new(),
             algorithms: vec![pbx_sip::auth::Algorithm::Md5, pbx_sip::auth::Algorithm::Sha256],
             md5_only: vec!["baresip".to_owned()],
             expires_least_s: 30,

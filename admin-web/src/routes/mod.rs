@@ -5,6 +5,8 @@ pub mod call;
 pub mod call_record;
 pub mod dialplan;
 pub mod extension;
+pub mod number;
 pub mod session;
 pub mod setup;
 pub mod status;
+pub mod trunk;

@@ -114,7 +114,7 @@ pub async fn explain(desk: &Desk, question: &Question) -> Result<Answer, Error> 
         Some(at) => Wall(instant_of(at, &directory).ok_or(Error::Invalid { field: "at", code: "instant" })?),
     };
     let decision = decide(&plan, &directory, &CallFacts { caller, dialled: question.to.chars().take(64).collect(), at });
-    let refused = refused_at_once(&decision.destination);
+    let refused = refused_at_once(&decision.destination, &directory);
     let destination = match &decision.destination {
         Destination::Extension(number) => Some(number.to_string()),
         Destination::Outside { number, .. } | Destination::Emergency { number, .. } => Some(number.clone()),

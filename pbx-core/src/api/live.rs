@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::api::ban::{self, Ban};
 use crate::api::call::{Call, shown};
 use crate::api::extension::{Device, device};
+use crate::api::trunk::{self, LineStatus};
 use crate::api::{Desk, Error};
 use crate::runtime::{News, Status, Watcher};
 
@@ -34,6 +35,8 @@ pub enum LiveEvent {
         registrations: Vec<Registration>,
         /// Calls in progress.
         calls: Vec<Call>,
+        /// Lines to the outside that are switched on.
+        lines: Vec<LineStatus>,
         /// Sources that are not listened to.
         bans: Vec<Ban>,
     },
@@ -43,6 +46,13 @@ pub enum LiveEvent {
     Call(Call),
     /// A call is over.
     CallEnded {
+        /// Which.
+        id: String,
+    },
+    /// A line, new or changed.
+    Line(LineStatus),
+    /// A line is gone.
+    LineGone {
         /// Which.
         id: String,
     },
@@ -111,6 +121,7 @@ fn snapshot(status: &Status) -> LiveEvent {
     LiveEvent::Snapshot {
         registrations: status.registrations.values().map(|known| registration(known)).collect(),
         calls: status.calls.values().map(|call| shown(call)).collect(),
+        lines: status.lines.values().map(trunk::line_shown).collect(),
         bans: status.bans.values().map(ban::shown).collect(),
     }
 }
@@ -120,6 +131,8 @@ fn told(change: &Change) -> LiveEvent {
         Change::Registration(changed) => LiveEvent::Registration(registration(changed)),
         Change::Call(call) => LiveEvent::Call(shown(call)),
         Change::CallEnded(key) => LiveEvent::CallEnded { id: key.0.to_string() },
+        Change::Line(changed) => LiveEvent::Line(trunk::line_shown(changed)),
+        Change::LineGone(key) => LiveEvent::LineGone { id: key.to_string() },
         Change::Ban(changed) => LiveEvent::Ban(ban::shown(changed)),
         Change::BanEnded(source) => LiveEvent::BanEnded { id: source.to_string() },
     }

@@ -10,8 +10,10 @@ pub mod dialplan;
 pub mod extension;
 mod known;
 pub mod live;
+pub mod number;
 pub mod quality;
 pub mod status;
+pub mod trunk;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -262,9 +264,13 @@ impl Desk {
     pub(crate) async fn directory(&self) -> Result<Directory, Error> {
         let sites = store::house::sites(self.db()).await?;
         let extensions = store::extension::all(self.db()).await?;
+        let trunks = store::trunk::all(self.db()).await?;
+        let numbers = store::number::all(self.db()).await?;
         Ok(Directory {
             sites: sites.into_iter().map(|site| (site.key.clone(), site)).collect(),
             extensions: extensions.into_iter().map(|stored| (stored.extension.number.clone(), stored.extension)).collect(),
+            trunks: trunks.into_iter().map(|trunk| (trunk.key.clone(), trunk)).collect(),
+            numbers: numbers.into_iter().map(|number| (number.number.clone(), number)).collect(),
         })
     }
 

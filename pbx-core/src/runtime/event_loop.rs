@@ -8,6 +8,7 @@ use bytes::Bytes;
 use pbx_media::Plane;
 use pbx_sip::clock::{Now, Tick};
 use pbx_sip::flow::{Flow, Transport};
+use pbx_sip::target::Target;
 use pbx_switch::action::Action;
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
@@ -19,6 +20,7 @@ use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, now};
 use crate::transport::admission::Admission;
 use crate::transport::connections::{Connections, Told};
+use crate::transport::resolver::{Doors, Resolver};
 use crate::transport::udp::Udp;
 
 /// Messages and events handled in one turn, of each door.
@@ -51,6 +53,8 @@ pub struct EventLoop {
     pub told: mpsc::Receiver<Told>,
     /// What everybody else tells.
     pub events: mpsc::Receiver<Event>,
+    /// Looks names up, beside this thread.
+    pub lookup: Lookup,
     /// Whose turn it is.
     pub admission: Admission,
     /// Sound.
@@ -65,6 +69,28 @@ pub struct EventLoop {
     pub drained: oneshot::Sender<()>,
     /// How far the end has come.
     pub closing: Closing,
+}
+
+/// Looks names up, and tells the switch.
+pub struct Lookup {
+    /// Whom to ask.
+    pub resolver: Resolver,
+    /// Our side of each way.
+    pub doors: Doors,
+    /// Whom to tell.
+    pub events: mpsc::Sender<Event>,
+    /// Where it is waited for an answer.
+    pub runtime: tokio::runtime::Handle,
+}
+
+impl Lookup {
+    fn begin(&self, ticket: u64, targets: Vec<Target>) {
+        let (resolver, doors, events) = (self.resolver.clone(), self.doors, self.events.clone());
+        self.runtime.spawn(async move {
+            let ways = resolver.ways(&targets, &doors).await;
+            let _ = events.send(Event::Resolved { ticket, ways }).await;
+        });
+    }
 }
 
 /// How far the end has come.
@@ -219,6 +245,7 @@ impl EventLoop {
                         self.switch.handle(Event::Saved { batch, stored: false }, instant);
                     }
                 }
+                Action::Resolve { ticket, targets } => self.lookup.begin(ticket, targets),
                 Action::Publish(published) => self.board.publish(published),
                 Action::Record(record) => self.keeper.record(*record),
                 Action::Ban(change) => self.turn_away(change),

@@ -19,13 +19,14 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
-use crate::runtime::event_loop::{Closing, EventLoop};
+use crate::runtime::event_loop::{Closing, EventLoop, Lookup};
 use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, StoreHealth, SwitchHandle, now};
 use crate::store::{self, Db, StoreError};
 use crate::transport::admission::Admission;
 use crate::transport::certificate::{CertificateError, Identity, own_names};
 use crate::transport::connections::{Connections, Limits, Told};
+use crate::transport::resolver::{Doors, Resolver};
 use crate::transport::udp::Udp;
 use crate::transport::{tcp, tls};
 
@@ -138,6 +139,8 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
         most_s: config.sip.expires_most_s,
         usual_s: config.sip.expires_most_s.min(3_600),
     };
+    let resolver = Resolver::new(&config.sip.name_servers, config.sip.udp.is_ipv6())?;
+    let (waits, resolved) = (tokio::runtime::Handle::current(), events.clone());
     let listening_file = config.data_dir.join("listening.json");
     let (ready_tell, ready) = oneshot::channel();
     let board_of_loop = board.clone();
@@ -176,7 +179,9 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             let mut switch = Switch::new(switch_config, directory, plan, bindings, Entropy::from_seed(seed).bytes(), now());
             switch.open_door(config.door.own_networks.clone(), bans, now());
             let _ = ready_tell.send(Ok((udp.local(), tcp.local(), tls.as_ref().map(Connections::local))));
+            let doors = Doors { udp: udp.local(), tcp: tcp.local(), tls: tls.as_ref().map(Connections::local) };
             let event_loop = EventLoop {
+                lookup: Lookup { resolver, doors, events: resolved, runtime: waits },
                 switch,
                 udp,
                 tcp,

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pbx_switch::call::CallKey;
-use pbx_switch::directory::ExtensionNumber;
+use pbx_switch::directory::{ExtensionNumber, TrunkKey};
 use pbx_switch::door::Ban;
 use pbx_switch::status::{Change, LiveCall, Published, Registration};
+use pbx_switch::trunking::LineStatus;
 use tokio::sync::watch;
 
 /// Changes that are remembered; a page that is further behind is given the whole picture anew.
@@ -26,6 +27,8 @@ pub struct Status {
     pub registrations: BTreeMap<ExtensionNumber, Arc<Registration>>,
     /// Calls in progress.
     pub calls: BTreeMap<CallKey, Arc<LiveCall>>,
+    /// Lines to the outside.
+    pub lines: BTreeMap<TrunkKey, LineStatus>,
     /// Sources that are not listened to.
     pub bans: BTreeMap<IpAddr, Ban>,
 }
@@ -94,6 +97,12 @@ impl StatusBoard {
             }
             Change::CallEnded(key) => {
                 status.calls.remove(key);
+            }
+            Change::Line(line) => {
+                status.lines.insert(line.trunk.clone(), line.clone());
+            }
+            Change::LineGone(trunk) => {
+                status.lines.remove(trunk);
             }
             Change::Ban(ban) => {
                 status.bans.insert(ban.source, ban.clone());

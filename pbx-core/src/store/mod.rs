@@ -11,6 +11,8 @@ mod engine;
 pub mod extension;
 pub mod house;
 mod lane;
+pub mod number;
+pub mod trunk;
 
 use std::fmt::Display;
 use std::fs::OpenOptions;

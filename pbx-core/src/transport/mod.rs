@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod certificate;
 pub mod connections;
+pub mod resolver;
 mod stream;
 pub mod tcp;
 pub mod tls;

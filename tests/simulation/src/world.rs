@@ -643,8 +643,10 @@ impl World {
                         self.live.insert(call.key);
                     }
                     Change::CallEnded(key) => _ = self.live.remove(&key),
-                    Change::Registration(_) | Change::Ban(_) | Change::BanEnded(_) => {}
+                    Change::Registration(_) | Change::Line(_) | Change::LineGone(_) | Change::Ban(_) | Change::BanEnded(_) => {}
                 },
+                // No line stands in this house.
+                Action::Resolve { .. } => {}
                 Action::Record(record) => self.record(&record),
                 // What would be turned away goes on here: a worse world than a real one.
                 Action::Ban(_) => {}

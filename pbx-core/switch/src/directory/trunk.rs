@@ -106,7 +106,7 @@ pub const MAX_TRUNKS: usize = 50;
 const MAX_SERVERS: usize = 8;
 const MAX_TEXT: usize = 200;
 
-/// What is wrong with a line, and in which field. The catalogue has a sentence for each: `trunk.<code>`.
+/// What is wrong with a line, and in which field. The catalogue has a sentence for each: `problem.<code>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{field}: {code}")]
 pub struct TrunkError {
@@ -136,50 +136,50 @@ impl Trunk {
         let fault = |field, code| Err(TrunkError { field, code });
         let key = self.key.0.as_str();
         if !(1..=30).contains(&key.len()) || !key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-')) {
-            return fault("key", "key");
+            return fault("key", "trunk_key");
         }
         if self.name.trim().is_empty() || self.name.chars().count() > 80 {
-            return fault("name", "name");
+            return fault("name", "name_length");
         }
         if target_of(&self.server, self.transport).is_none() {
-            return fault("server", "server");
+            return fault("server", "trunk_server");
         }
         if self.more_servers.len() >= MAX_SERVERS
             || self.more_servers.iter().any(|server| target_of(server, self.transport).is_none())
         {
-            return fault("more_servers", "server");
+            return fault("more_servers", "trunk_server");
         }
         if !self.outbound_proxy.is_empty() && target_of(&self.outbound_proxy, self.transport).is_none() {
-            return fault("outbound_proxy", "server");
+            return fault("outbound_proxy", "trunk_server");
         }
         if self.registers && self.user.is_empty() {
-            return fault("user", "user");
+            return fault("user", "trunk_user");
         }
         let plain = |text: &str| text.len() <= MAX_TEXT && text.chars().all(|character| !character.is_control());
         let named = |text: &str| plain(text) && !text.contains(|character: char| " <>\"@;:".contains(character));
         if !named(&self.user) {
-            return fault("user", "user");
+            return fault("user", "trunk_user");
         }
         if !plain(&self.auth_user) {
-            return fault("auth_user", "user");
+            return fault("auth_user", "trunk_user");
         }
         if !plain(&self.secret.0) {
-            return fault("secret", "secret");
+            return fault("secret", "trunk_secret");
         }
         if normalise(&self.number).is_none_or(|number| number != self.number) {
-            return fault("number", "number");
+            return fault("number", "e164");
         }
         if self.believes.is_empty() || self.believes.len() > 3 {
-            return fault("believes", "believes");
+            return fault("believes", "trunk_believes");
         }
         if !(1..=1_000).contains(&self.channels) {
-            return fault("channels", "channels");
+            return fault("channels", "trunk_channels");
         }
         if !(1..=1_000).contains(&self.calls_per_second) {
-            return fault("calls_per_second", "channels");
+            return fault("calls_per_second", "trunk_channels");
         }
         if self.probe_s != 0 && !(15..=3_600).contains(&self.probe_s) {
-            return fault("probe_s", "probe");
+            return fault("probe_s", "trunk_probe");
         }
         Ok(())
     }
@@ -257,14 +257,14 @@ impl DidNumber {
     pub fn check(&self) -> Result<(), TrunkError> {
         let fault = |field, code| Err(TrunkError { field, code });
         if normalise(&self.number).is_none_or(|number| number != self.number) {
-            return fault("number", "number");
+            return fault("number", "e164");
         }
         if self.label.chars().count() > 80 || self.label.chars().any(char::is_control) {
-            return fault("label", "name");
+            return fault("label", "name_length");
         }
         let plain = |digit: u8| digit.is_ascii_digit() || matches!(digit, b'*' | b'#');
         if !(1..=20).contains(&self.to.len()) || !self.to.bytes().all(plain) {
-            return fault("to", "to");
+            return fault("to", "leads_to");
         }
         Ok(())
     }

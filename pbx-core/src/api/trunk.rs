@@ -1,0 +1,341 @@
+//! Lines to the outside: list, create, change, remove, and how each is.
+
+use pbx_sip::flow::Transport;
+use pbx_switch::directory::{IdentitySource, MAX_TRUNKS, NumberShape, Secret, SiteKey, Trunk as Line, TrunkKey, normalise};
+use pbx_switch::trunking::{LineState, LineStatus as Known};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::{Desk, Error, instant};
+use crate::store;
+
+/// What is set of a line.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkSettings {
+    /// Shown.
+    pub name: String,
+    /// Whose line: the site whose emergency centre it leads to; the first one if absent.
+    #[serde(default)]
+    pub site: Option<String>,
+    /// One that is not carries no call.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// From which profile it was made; shown, and nothing else.
+    #[serde(default)]
+    pub profile: String,
+    /// We register there; otherwise the carrier knows us by our address.
+    #[serde(default = "yes")]
+    pub registers: bool,
+    /// SIP host or URI of the carrier.
+    pub server: String,
+    /// Others of its servers, asked when the first does not answer.
+    #[serde(default)]
+    pub more_servers: Vec<String>,
+    /// Through which host everything goes; empty for straight to the server.
+    #[serde(default)]
+    pub outbound_proxy: String,
+    /// `udp`, `tcp` or `tls`; absent for what the names say.
+    #[serde(default)]
+    pub transport: Option<String>,
+    /// The account.
+    #[serde(default)]
+    pub user: String,
+    /// The user name of its secret, where that is another.
+    #[serde(default)]
+    pub auth_user: String,
+    /// Its secret; absent for the one that is known. Never told again.
+    #[serde(default, skip_serializing)]
+    pub secret: Option<String>,
+    /// Our own number on this line: what callees see.
+    pub number: String,
+    /// How we write whom we call: `plus`, `double_zero`, `bare`, `national`.
+    #[serde(default = "plus")]
+    pub called: String,
+    /// How we write who calls.
+    #[serde(default = "plus")]
+    pub caller: String,
+    /// How it writes numbers to us.
+    #[serde(default = "plus")]
+    pub arriving: String,
+    /// What it says of who calls that is believed, first to last: `p_asserted_identity`, `remote_party_id`, `from`.
+    #[serde(default = "believed")]
+    pub believes: Vec<String>,
+    /// By which header we say who calls, beside From.
+    #[serde(default = "asserted")]
+    pub says: String,
+    /// Of a call from outside that goes outside again the first caller's number is shown; only where the carrier lets it pass.
+    #[serde(default)]
+    pub shows_caller: bool,
+    /// Calls at once.
+    #[serde(default = "two")]
+    pub channels: u16,
+    /// New calls in a second.
+    #[serde(default = "one")]
+    pub calls_per_second: u16,
+    /// Lines of one site are tried from the lowest to the highest.
+    #[serde(default = "ten")]
+    pub priority: u16,
+    /// Seconds between two questions whether it is there; 0 for none.
+    #[serde(default = "sixty")]
+    pub probe_s: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+fn plus() -> String {
+    "plus".to_owned()
+}
+fn asserted() -> String {
+    "p_asserted_identity".to_owned()
+}
+fn believed() -> Vec<String> {
+    vec!["p_asserted_identity".to_owned(), "from".to_owned()]
+}
+fn one() -> u16 {
+    1
+}
+fn two() -> u16 {
+    2
+}
+fn ten() -> u16 {
+    10
+}
+fn sixty() -> u32 {
+    60
+}
+
+/// How a line is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LineStatus {
+    /// Which.
+    pub id: String,
+    /// `trying`, `up`, `down`
+    pub state: String,
+    /// RFC 3339.
+    pub since: String,
+    /// What was wrong last: the catalogue's `trunk.failure.<code>` and `trunk.remedy.<code>`.
+    pub failure: Option<String>,
+    /// The SIP status that said so, if it was one.
+    pub status: Option<u16>,
+    /// Which server carries it.
+    pub server: Option<String>,
+    /// Until when we are registered there, RFC 3339.
+    pub registered_until: Option<String>,
+    /// Calls on it.
+    pub calls: usize,
+}
+
+/// A line.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Trunk {
+    /// A short name that never changes.
+    pub id: String,
+    /// What is set; the secret is never told.
+    pub settings: TrunkSettings,
+    /// It has a secret.
+    pub has_secret: bool,
+    /// How it is; none while it is switched off.
+    pub line: Option<LineStatus>,
+}
+
+/// Every line.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Trunks {
+    /// By their short names.
+    pub items: Vec<Trunk>,
+    /// Always null: the list is whole.
+    pub next: Option<String>,
+}
+
+/// Every line, and how it is.
+pub async fn list(desk: &Desk) -> Result<Trunks, Error> {
+    let stored = store::trunk::all(desk.db()).await?;
+    Ok(Trunks { items: stored.iter().map(|line| shown(desk, line)).collect(), next: None })
+}
+
+/// One.
+pub async fn get(desk: &Desk, id: &str) -> Result<Trunk, Error> {
+    let line = store::trunk::get(desk.db(), id).await?.ok_or(Error::NotFound)?;
+    Ok(shown(desk, &line))
+}
+
+/// Creates one.
+pub async fn create(desk: &Desk, settings: TrunkSettings) -> Result<Trunk, Error> {
+    let _changing = desk.changing().await;
+    let known = store::trunk::all(desk.db()).await?;
+    if known.len() >= MAX_TRUNKS {
+        return Err(Error::Invalid { field: "name", code: "trunk_channels" });
+    }
+    let line = checked(desk, key_of(&settings.name, &known), settings, None).await?;
+    store::trunk::insert(desk.db(), &line).await?;
+    desk.directory_changed().await?;
+    Ok(shown(desk, &line))
+}
+
+/// Sets one anew; a secret that is absent stays.
+pub async fn update(desk: &Desk, id: &str, settings: TrunkSettings) -> Result<Trunk, Error> {
+    let _changing = desk.changing().await;
+    let known = store::trunk::get(desk.db(), id).await?.ok_or(Error::NotFound)?;
+    let line = checked(desk, known.key.clone(), settings, Some(known.secret)).await?;
+    if !store::trunk::update(desk.db(), &line).await? {
+        return Err(Error::NotFound);
+    }
+    desk.directory_changed().await?;
+    Ok(shown(desk, &line))
+}
+
+/// Removes one.
+pub async fn delete(desk: &Desk, id: &str) -> Result<(), Error> {
+    let _changing = desk.changing().await;
+    if !store::trunk::delete(desk.db(), id).await? {
+        return Err(Error::NotFound);
+    }
+    desk.directory_changed().await
+}
+
+/// The name in small letters without accents, made unlike every other.
+fn key_of(name: &str, known: &[Line]) -> TrunkKey {
+    let plain = |character: char| match character {
+        'à' | 'â' | 'ä' => 'a',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'î' | 'ï' => 'i',
+        'ô' | 'ö' => 'o',
+        'ù' | 'û' | 'ü' => 'u',
+        'ç' => 'c',
+        other if other.is_ascii_alphanumeric() => other,
+        _ => '-',
+    };
+    let text: String = name.to_lowercase().chars().map(plain).collect();
+    let words: Vec<&str> = text.split('-').filter(|word| !word.is_empty()).collect();
+    let key: String = words.join("-").chars().take(24).collect();
+    let taken = |key: &str| known.iter().any(|line| line.key.0 == key);
+    let numbered = std::iter::once(key.clone()).chain((2..).map(|number| format!("{key}-{number}")));
+    TrunkKey(numbered.into_iter().find(|key| !taken(key)).unwrap_or(key))
+}
+
+/// A word of ours, such as `double_zero`, as what it stands for.
+fn word<T: serde::de::DeserializeOwned>(field: &'static str, text: &str) -> Result<T, Error> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| Error::Invalid { field, code: "malformed" })
+}
+
+fn worded<T: Serialize>(value: T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+async fn checked(desk: &Desk, key: TrunkKey, settings: TrunkSettings, secret: Option<Secret>) -> Result<Line, Error> {
+    let sites = store::house::sites(desk.db()).await?;
+    let site = match &settings.site {
+        None => sites.first().map(|site| site.key.clone()).unwrap_or_default(),
+        Some(site) => {
+            let site = SiteKey(site.clone());
+            if !sites.iter().any(|known| known.key == site) {
+                return Err(Error::Invalid { field: "site", code: "site_unknown" });
+            }
+            site
+        }
+    };
+    let transport: Option<Transport> = settings.transport.as_deref().map(|text| word("transport", text)).transpose()?;
+    let believes: Result<Vec<IdentitySource>, Error> = settings.believes.iter().map(|text| word("believes", text)).collect();
+    let line = Line {
+        key,
+        name: settings.name.trim().to_owned(),
+        site,
+        enabled: settings.enabled,
+        profile: settings.profile.chars().take(40).collect(),
+        registers: settings.registers,
+        server: settings.server.trim().to_owned(),
+        more_servers: settings
+            .more_servers
+            .iter()
+            .map(|server| server.trim().to_owned())
+            .filter(|server| !server.is_empty())
+            .collect(),
+        outbound_proxy: settings.outbound_proxy.trim().to_owned(),
+        transport,
+        user: settings.user.trim().to_owned(),
+        auth_user: settings.auth_user.trim().to_owned(),
+        secret: settings.secret.map(Secret).or(secret).unwrap_or_default(),
+        number: normalise(&settings.number).ok_or(Error::Invalid { field: "number", code: "e164" })?,
+        called: word::<NumberShape>("called", &settings.called)?,
+        caller: word::<NumberShape>("caller", &settings.caller)?,
+        arriving: word::<NumberShape>("arriving", &settings.arriving)?,
+        believes: believes?,
+        says: word("says", &settings.says)?,
+        shows_caller: settings.shows_caller,
+        channels: settings.channels,
+        calls_per_second: settings.calls_per_second,
+        priority: settings.priority,
+        probe_s: settings.probe_s,
+    };
+    line.check().map_err(|error| Error::Invalid { field: error.field, code: error.code })?;
+    Ok(line)
+}
+
+fn shown(desk: &Desk, line: &Line) -> Trunk {
+    let known = desk.live().and_then(|live| live.board.read(|status| status.lines.get(&line.key).cloned()));
+    Trunk {
+        id: line.key.to_string(),
+        settings: TrunkSettings {
+            name: line.name.clone(),
+            site: Some(line.site.to_string()),
+            enabled: line.enabled,
+            profile: line.profile.clone(),
+            registers: line.registers,
+            server: line.server.clone(),
+            more_servers: line.more_servers.clone(),
+            outbound_proxy: line.outbound_proxy.clone(),
+            transport: line.transport.map(worded),
+            user: line.user.clone(),
+            auth_user: line.auth_user.clone(),
+            secret: None,
+            number: line.number.clone(),
+            called: worded(line.called),
+            caller: worded(line.caller),
+            arriving: worded(line.arriving),
+            believes: line.believes.iter().map(worded).collect(),
+            says: worded(line.says),
+            shows_caller: line.shows_caller,
+            channels: line.channels,
+            calls_per_second: line.calls_per_second,
+            priority: line.priority,
+            probe_s: line.probe_s,
+        },
+        has_secret: !line.secret.0.is_empty(),
+        line: known.as_ref().map(line_shown),
+    }
+}
+
+pub(crate) fn line_shown(status: &Known) -> LineStatus {
+    let state = match status.state {
+        LineState::Trying => "trying",
+        LineState::Up => "up",
+        LineState::Down => "down",
+    };
+    LineStatus {
+        id: status.trunk.to_string(),
+        state: state.to_owned(),
+        since: instant(status.since),
+        failure: status.failure.map(|failure| failure.code().to_owned()),
+        status: status.status,
+        server: status.server.map(|server| server.to_string()),
+        registered_until: status.registered_until.map(instant),
+        calls: status.calls,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_short_name_unlike_every_other() {
+        let known = |keys: &[&str]| -> Vec<Line> {
+            keys.iter().map(|key| Line { key: TrunkKey((*key).to_owned()), ..Line::default() }).collect()
+        };
+        assert_eq!(key_of("Opérateur — Tulle", &[]).0, "operateur-tulle");
+        assert_eq!(key_of("OVH", &known(&["ovh", "ovh-2"])).0, "ovh-3");
+        assert_eq!(key_of("—", &[]).0, "");
+    }
+}
