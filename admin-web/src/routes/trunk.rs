@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use pbx_core::api::Desk;
-use pbx_core::api::trunk::{self, Trunk, TrunkSettings, Trunks};
+use pbx_core::api::trunk::{self, Trunk, TrunkProfiles, TrunkSettings, Trunks};
 
 use crate::login::{Administrator, Reader};
 use crate::problem::Outcome;
@@ -23,6 +23,12 @@ pub async fn create(
     Json(settings): Json<TrunkSettings>,
 ) -> Outcome<(StatusCode, Json<Trunk>)> {
     Ok((StatusCode::CREATED, Json(trunk::create(&desk, settings).await?)))
+}
+
+/// What is known of carriers, to begin a line with.
+#[utoipa::path(get, path = "/api/v1/trunk_profiles", responses((status = 200, body = TrunkProfiles)))]
+pub async fn profiles(_: Reader) -> Json<TrunkProfiles> {
+    Json(trunk::profiles())
 }
 
 /// One.

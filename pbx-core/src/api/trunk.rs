@@ -149,6 +149,54 @@ pub struct Trunks {
     pub next: Option<String>,
 }
 
+/// What is known of a carrier.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TrunkProfile {
+    /// `ovhcloud`; the catalogue's `trunk.profile.<id>` says what its customers have to know.
+    pub id: String,
+    /// The carrier's own name of it.
+    pub name: String,
+    /// When it was last compared with its sources: a day.
+    pub verified_on: String,
+    /// Somebody has called by a line of that carrier with it.
+    pub tried_on_a_line: bool,
+    /// The fields that a customer has to fill in.
+    pub asks: Vec<String>,
+    /// What may stand in them.
+    pub example: std::collections::BTreeMap<String, String>,
+    /// A line before the customer has filled in anything.
+    pub settings: TrunkSettings,
+    /// Pages of the carrier that say so.
+    pub sources: Vec<String>,
+    /// Fields that no source settles.
+    pub unverified: Vec<String>,
+}
+
+/// Every profile.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TrunkProfiles {
+    /// The one for any carrier last.
+    pub items: Vec<TrunkProfile>,
+    /// Always null: the list is whole.
+    pub next: Option<String>,
+}
+
+/// Every profile.
+pub fn profiles() -> TrunkProfiles {
+    let shown = |profile: &pbx_switch::directory::TrunkProfile| TrunkProfile {
+        id: profile.key.to_owned(),
+        name: profile.name.clone(),
+        verified_on: profile.verified_on.to_string(),
+        tried_on_a_line: profile.tried_on_a_line,
+        asks: profile.asks.clone(),
+        example: profile.example.clone(),
+        settings: settings(&profile.line),
+        sources: profile.sources.iter().map(|source| source.page.clone()).collect(),
+        unverified: profile.unverified().into_iter().map(str::to_owned).collect(),
+    };
+    TrunkProfiles { items: pbx_switch::directory::TrunkProfile::shipped().iter().map(shown).collect(), next: None }
+}
+
 /// Every line, and how it is.
 pub async fn list(desk: &Desk) -> Result<Trunks, Error> {
     let stored = store::trunk::all(desk.db()).await?;
@@ -277,33 +325,38 @@ fn shown(desk: &Desk, line: &Line) -> Trunk {
     let known = desk.live().and_then(|live| live.board.read(|status| status.lines.get(&line.key).cloned()));
     Trunk {
         id: line.key.to_string(),
-        settings: TrunkSettings {
-            name: line.name.clone(),
-            site: Some(line.site.to_string()),
-            enabled: line.enabled,
-            profile: line.profile.clone(),
-            registers: line.registers,
-            server: line.server.clone(),
-            more_servers: line.more_servers.clone(),
-            outbound_proxy: line.outbound_proxy.clone(),
-            transport: line.transport.map(worded),
-            user: line.user.clone(),
-            auth_user: line.auth_user.clone(),
-            secret: None,
-            number: line.number.clone(),
-            called: worded(line.called),
-            caller: worded(line.caller),
-            arriving: worded(line.arriving),
-            believes: line.believes.iter().map(worded).collect(),
-            says: worded(line.says),
-            shows_caller: line.shows_caller,
-            channels: line.channels,
-            calls_per_second: line.calls_per_second,
-            priority: line.priority,
-            probe_s: line.probe_s,
-        },
+        settings: settings(line),
         has_secret: !line.secret.0.is_empty(),
         line: known.as_ref().map(line_shown),
+    }
+}
+
+/// What is set of a line, without its secret.
+fn settings(line: &Line) -> TrunkSettings {
+    TrunkSettings {
+        name: line.name.clone(),
+        site: Some(line.site.to_string()),
+        enabled: line.enabled,
+        profile: line.profile.clone(),
+        registers: line.registers,
+        server: line.server.clone(),
+        more_servers: line.more_servers.clone(),
+        outbound_proxy: line.outbound_proxy.clone(),
+        transport: line.transport.map(worded),
+        user: line.user.clone(),
+        auth_user: line.auth_user.clone(),
+        secret: None,
+        number: line.number.clone(),
+        called: worded(line.called),
+        caller: worded(line.caller),
+        arriving: worded(line.arriving),
+        believes: line.believes.iter().map(worded).collect(),
+        says: worded(line.says),
+        shows_caller: line.shows_caller,
+        channels: line.channels,
+        calls_per_second: line.calls_per_second,
+        priority: line.priority,
+        probe_s: line.probe_s,
     }
 }
 

@@ -89,6 +89,8 @@ export const OUTCOMES: readonly Schemas['CallRecord']['outcome'][] = [
   'closed',
   'disabled',
   'no_outside_line',
+  'lines_busy',
+  'line_refused',
   'no_common_codec',
   'too_many_calls',
   'hung_up',
