@@ -81,6 +81,7 @@ const SIP_ROOMS: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("sdp", &["message"]),
     ("auth", &["clock", "entropy", "message"]),
+    ("credentials", &["auth", "message"]),
     ("target", &["flow", "message"]),
     ("dialog", &["entropy", "message"]),
     ("transaction", &["clock", "entropy", "flow", "message"]),

@@ -253,6 +253,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/number_shapes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A number as each kind of line would be given it. */
+        get: operations["get_number_shapes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every number. */
+        get: operations["get_numbers"];
+        put?: never;
+        /** Adds one. */
+        post: operations["post_numbers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/numbers/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes one. */
+        delete: operations["delete_numbers_number"];
+        options?: never;
+        head?: never;
+        /** Changes one; what is absent stays. */
+        patch: operations["patch_numbers_number"];
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -302,6 +355,60 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trunk_profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known of carriers, to begin a line with. */
+        get: operations["get_trunk_profiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every line, and how it is. */
+        get: operations["get_trunks"];
+        put?: never;
+        /** Creates one. */
+        post: operations["post_trunks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trunks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One. */
+        get: operations["get_trunks_id"];
+        /** Sets one anew; a secret that is absent stays. */
+        put: operations["put_trunks_id"];
+        post?: never;
+        /** Removes one. */
+        delete: operations["delete_trunks_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -538,6 +645,28 @@ export interface components {
             /** @description What the phone calls itself. */
             user_agent?: string | null;
         };
+        /** @description How a line is. */
+        LineStatus: {
+            /** @description Calls on it. */
+            calls: number;
+            /** @description What was wrong last: the catalogue's `trunk.failure.<code>` and `trunk.remedy.<code>`. */
+            failure?: string | null;
+            /** @description Which. */
+            id: string;
+            /** @description Until when we are registered there, RFC 3339. */
+            registered_until?: string | null;
+            /** @description Which server carries it. */
+            server?: string | null;
+            /** @description RFC 3339. */
+            since: string;
+            /** @description `trying`, `up`, `down` */
+            state: string;
+            /**
+             * Format: int32
+             * @description The SIP status that said so, if it was one.
+             */
+            status?: number | null;
+        };
         /** @description One message of the stream. */
         LiveEvent: {
             /** @description The whole picture: at the beginning, and after more was missed than is remembered. */
@@ -546,6 +675,8 @@ export interface components {
                 bans: components["schemas"]["Ban"][];
                 /** @description Calls in progress. */
                 calls: components["schemas"]["Call"][];
+                /** @description Lines to the outside that are switched on. */
+                lines: components["schemas"]["LineStatus"][];
                 /** @description Extensions that have phones. */
                 registrations: components["schemas"]["Registration"][];
             };
@@ -569,6 +700,19 @@ export interface components {
             };
             /** @enum {string} */
             event: "call_ended";
+        } | {
+            /** @description A line, new or changed. */
+            data: components["schemas"]["LineStatus"];
+            /** @enum {string} */
+            event: "line";
+        } | {
+            /** @description A line is gone. */
+            data: {
+                /** @description Which. */
+                id: string;
+            };
+            /** @enum {string} */
+            event: "line_gone";
         } | {
             /** @description A source is banned. */
             data: components["schemas"]["Ban"];
@@ -603,12 +747,59 @@ export interface components {
             /** @description Generated if absent. */
             secret?: string | null;
         };
+        /** @description A number to add. */
+        NewNumber: {
+            /** @description What it is for. */
+            label?: string;
+            /** @description As people write it: `01 99 00 12 34`, `+33 1 99 00 12 34`. */
+            number: string;
+            /** @description What is dialled within the house when it is called. */
+            to: string;
+        };
         /** @description A plan to make live. */
         NewPlan: {
             /** @description TOML. */
             plan: string;
             /** @description Why. */
             reason?: string;
+        };
+        /** @description A number of the house. */
+        Number: {
+            /** @description What it is for. */
+            label: string;
+            /** @description The name of the extension that it leads to, if it is one. */
+            name?: string | null;
+            /** @description E.164: `+33199001234` */
+            number: string;
+            /** @description What is dialled within the house when it is called: an extension, or whatever the plan has a rule for. */
+            to: string;
+        };
+        /** @description What may be changed of a number; what is absent stays. */
+        NumberChange: {
+            /** @description What it is for. */
+            label?: string | null;
+            /** @description What is dialled within the house when it is called. */
+            to?: string | null;
+        };
+        /** @description A number in the forms in which lines write it. */
+        NumberShapes: {
+            /** @description `33…` */
+            bare: string;
+            /** @description `0033…` */
+            double_zero: string;
+            /** @description `0…` */
+            national: string;
+            /** @description E.164. */
+            number: string;
+            /** @description `+33…` */
+            plus: string;
+        };
+        /** @description Every number. */
+        Numbers: {
+            /** @description In order. */
+            items: components["schemas"]["Number"][];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
         };
         /** @description The live plan. */
         Plan: {
@@ -749,6 +940,112 @@ export interface components {
             lost: number;
             /** @description Call records that wait to be written. */
             waiting: number;
+        };
+        /** @description A line. */
+        Trunk: {
+            /** @description It has a secret. */
+            has_secret: boolean;
+            /** @description A short name that never changes. */
+            id: string;
+            line?: components["schemas"]["LineStatus"] | null;
+            /** @description What is set; the secret is never told. */
+            settings: components["schemas"]["TrunkSettings"];
+        };
+        /** @description What is known of a carrier. */
+        TrunkProfile: {
+            /** @description The fields that a customer has to fill in. */
+            asks: string[];
+            /** @description What may stand in them. */
+            example: {
+                [key: string]: string;
+            };
+            /** @description `ovhcloud`; the catalogue's `trunk.profile.<id>` says what its customers have to know. */
+            id: string;
+            /** @description The carrier's own name of it. */
+            name: string;
+            /** @description A line before the customer has filled in anything. */
+            settings: components["schemas"]["TrunkSettings"];
+            /** @description Pages of the carrier that say so. */
+            sources: string[];
+            /** @description Somebody has called by a line of that carrier with it. */
+            tried_on_a_line: boolean;
+            /** @description Fields that no source settles. */
+            unverified: string[];
+            /** @description When it was last compared with its sources: a day. */
+            verified_on: string;
+        };
+        /** @description Every profile. */
+        TrunkProfiles: {
+            /** @description The one for any carrier last. */
+            items: components["schemas"]["TrunkProfile"][];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
+        };
+        /** @description What is set of a line. */
+        TrunkSettings: {
+            /** @description How it writes numbers to us. */
+            arriving?: string;
+            /** @description The user name of its secret, where that is another. */
+            auth_user?: string;
+            /** @description What it says of who calls that is believed, first to last: `p_asserted_identity`, `remote_party_id`, `from`. */
+            believes?: string[];
+            /** @description How we write whom we call: `plus`, `double_zero`, `bare`, `national`. */
+            called?: string;
+            /** @description How we write who calls. */
+            caller?: string;
+            /**
+             * Format: int32
+             * @description New calls in a second.
+             */
+            calls_per_second?: number;
+            /**
+             * Format: int32
+             * @description Calls at once.
+             */
+            channels?: number;
+            /** @description One that is not carries no call. */
+            enabled?: boolean;
+            /** @description Others of its servers, asked when the first does not answer. */
+            more_servers?: string[];
+            /** @description Shown. */
+            name: string;
+            /** @description Our own number on this line: what callees see. */
+            number: string;
+            /** @description Through which host everything goes; empty for straight to the server. */
+            outbound_proxy?: string;
+            /**
+             * Format: int32
+             * @description Lines of one site are tried from the lowest to the highest.
+             */
+            priority?: number;
+            /**
+             * Format: int32
+             * @description Seconds between two questions whether it is there; 0 for none.
+             */
+            probe_s?: number;
+            /** @description From which profile it was made; shown, and nothing else. */
+            profile?: string;
+            /** @description We register there; otherwise the carrier knows us by our address. */
+            registers?: boolean;
+            /** @description By which header we say who calls, beside From. */
+            says?: string;
+            /** @description SIP host or URI of the carrier. */
+            server: string;
+            /** @description Of a call from outside that goes outside again the first caller's number is shown; only where the carrier lets it pass. */
+            shows_caller?: boolean;
+            /** @description Whose line: the site whose emergency centre it leads to; the first one if absent. */
+            site?: string | null;
+            /** @description `udp`, `tcp` or `tls`; absent for what the names say. */
+            transport?: string | null;
+            /** @description The account. */
+            user?: string;
+        };
+        /** @description Every line. */
+        Trunks: {
+            /** @description By their short names. */
+            items: components["schemas"]["Trunk"][];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
         };
     };
     responses: never;
@@ -1332,6 +1629,159 @@ export interface operations {
             };
         };
     };
+    get_number_shapes: {
+        parameters: {
+            query: {
+                /** @description As people write it. */
+                number: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NumberShapes"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_numbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Numbers"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_numbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNumber"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_numbers_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_numbers_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumberChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_session: {
         parameters: {
             query?: never;
@@ -1494,6 +1944,186 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Status"];
                 };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_trunk_profiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrunkProfiles"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_trunks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunks"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_trunks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrunkSettings"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_trunks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_trunks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrunkSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_trunks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why it was not carried out */
             default: {
