@@ -115,7 +115,7 @@ pub struct LineStatus {
     pub state: String,
     /// RFC 3339.
     pub since: String,
-    /// What was wrong last: the catalogue's `trunk.failure.<code>` and `trunk.remedy.<code>`.
+    /// What was wrong last: the catalogue's `trunk.trouble.<code>` and `trunk.remedy.<code>`.
     pub failure: Option<String>,
     /// The SIP status that said so, if it was one.
     pub status: Option<u16>,

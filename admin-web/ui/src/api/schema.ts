@@ -649,7 +649,7 @@ export interface components {
         LineStatus: {
             /** @description Calls on it. */
             calls: number;
-            /** @description What was wrong last: the catalogue's `trunk.failure.<code>` and `trunk.remedy.<code>`. */
+            /** @description What was wrong last: the catalogue's `trunk.trouble.<code>` and `trunk.remedy.<code>`. */
             failure?: string | null;
             /** @description Which. */
             id: string;
