@@ -122,6 +122,9 @@ const places: [string, string, string, (() => Promise<unknown>)?][] = [
       await page.locator('summary').click();
     },
   ],
+  ['lines and numbers', '/trunks', '[data-testid=line-down]'],
+  ['a new line', '/trunks', '[data-testid=trunk-save]', () => page.getByTestId('trunk-new').click()],
+  ['a new number', '/trunks', '[data-testid=number-save]', () => page.getByTestId('number-new').click()],
   ['banned addresses', '/security', '[data-testid=ban]'],
   ['lifting a ban', '/security', '[data-testid=ban-lift-confirm]', () => page.getByTestId('ban-lift').first().click()],
   ['no page', '/nowhere', 'h1'],
@@ -286,6 +289,35 @@ describe('live', () => {
     }
     await page.getByTestId('nav-extensions').click();
     await page.getByText('after 99999').waitFor();
+  });
+});
+
+describe('lines', () => {
+  test('say why one is down and what to do, and one is made by keyboard', async () => {
+    await enter('/trunks');
+    await page.getByTestId('trunk-secours').getByText('L’opérateur refuse').waitFor();
+    await page.getByTestId('trunk-operateur').getByText('1 sur 4').waitFor();
+    await page.getByTestId('trunk-new').press('Enter');
+    await page.getByLabel('Nom').fill('Nouvelle');
+    await page.getByLabel('Serveur', { exact: true }).fill('a b');
+    await page.getByLabel('Identifiant', { exact: true }).fill('compte');
+    await page.getByLabel('Numéro présenté').fill('01 99 00 12 34');
+    await page.keyboard.press('Enter');
+    await page.getByText('Ce n’est pas un serveur').waitFor();
+    await page.getByLabel('Serveur', { exact: true }).fill('sip.carrier.example');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByRole('cell', { name: 'Nouvelle', exact: true }).waitFor();
+  });
+
+  test('a number is added below them', async () => {
+    await enter('/trunks');
+    await page.getByTestId('number-+33199001234').waitFor();
+    await page.getByTestId('number-new').click();
+    await page.getByRole('dialog').getByLabel('Numéro').fill('+33199005678');
+    await page.getByRole('dialog').getByLabel('Mène à').fill('201');
+    await page.getByTestId('number-save').click();
+    await page.getByTestId('number-+33199005678').waitFor();
   });
 });
 

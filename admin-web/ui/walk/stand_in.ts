@@ -30,6 +30,9 @@ export class StandIn {
   calls: Schemas['Call'][] = [];
   registrations: Registration[] = [];
   bans: Schemas['Ban'][] = [];
+  trunks: Schemas['Trunk'][] = [];
+  lines: Schemas['LineStatus'][] = [];
+  numbers: Schemas['Number'][] = [];
   status: Schemas['Status'] = {
     version: '0.1.0',
     sip_udp: '0.0.0.0:5060',
@@ -101,6 +104,7 @@ export class StandIn {
     return message('snapshot', this.#sequence, {
       registrations: this.registrations,
       calls: this.calls,
+      lines: this.lines,
       bans: this.bans,
     });
   }
@@ -140,6 +144,33 @@ export class StandIn {
         return void response.writeHead(204).end();
       case 'GET status':
         return json(this.status);
+      case 'GET trunks':
+        return json({ items: this.trunks, next: null });
+      case 'POST trunks': {
+        const settings: Schemas['TrunkSettings'] = JSON.parse(body);
+        if (settings.server === 'a b') return problem(422, 'trunk_server', { field: 'server' });
+        const made = { id: 'new', settings, has_secret: settings.secret !== undefined, line: null };
+        this.trunks.push(made);
+        return json(made, 201);
+      }
+      case 'GET trunk_profiles':
+        return json({ items: [generic], next: null });
+      case 'GET number_shapes':
+        return json({
+          number: '+33199001234',
+          plus: '+33199001234',
+          double_zero: '0033199001234',
+          bare: '33199001234',
+          national: '0199001234',
+        });
+      case 'GET numbers':
+        return json({ items: this.numbers, next: null });
+      case 'POST numbers': {
+        const { number, label = '', to }: Schemas['NewNumber'] = JSON.parse(body);
+        const made = { number, label, to, name: 'Billetterie' };
+        this.numbers.push(made);
+        return json(made, 201);
+      }
       case 'GET extensions':
         return json({ items: this.extensions, next: null });
       case 'POST extensions': {
@@ -255,3 +286,43 @@ async function text(request: IncomingMessage): Promise<string> {
   for await (const part of request) parts.push(part as Buffer);
   return Buffer.concat(parts).toString();
 }
+
+/** A line as most carriers want it. */
+export function trunk(id: string, name: string, settings: Partial<Schemas['TrunkSettings']> = {}): Schemas['Trunk'] {
+  const usual = { ...generic.settings, name, server: 'sip.carrier.example', user: '0033199001234' };
+  return { id, settings: { ...usual, number: '+33199001234', ...settings }, has_secret: true, line: null };
+}
+
+const generic: Schemas['TrunkProfile'] = {
+  id: 'generic',
+  name: 'Autre opérateur',
+  verified_on: '2026-11-25',
+  tried_on_a_line: false,
+  asks: ['server', 'user', 'secret', 'number'],
+  example: { server: 'sip.carrier.example' },
+  settings: {
+    name: '',
+    enabled: true,
+    profile: 'generic',
+    registers: true,
+    server: '',
+    more_servers: [],
+    outbound_proxy: '',
+    transport: null,
+    user: '',
+    auth_user: '',
+    number: '',
+    called: 'plus',
+    caller: 'plus',
+    arriving: 'plus',
+    believes: ['p_asserted_identity', 'from'],
+    says: 'p_asserted_identity',
+    shows_caller: false,
+    channels: 2,
+    calls_per_second: 1,
+    priority: 10,
+    probe_s: 60,
+  },
+  sources: [],
+  unverified: [],
+};

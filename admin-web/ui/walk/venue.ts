@@ -1,6 +1,6 @@
 /** A small venue on an evening with a show, for the stand-in. Numbers are those reserved for fiction. */
 import type { Schemas } from '../src/api/client';
-import { extension, registration, type StandIn } from './stand_in';
+import { extension, registration, type StandIn, trunk } from './stand_in';
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 
@@ -23,6 +23,17 @@ export function furnish(house: StandIn): void {
     registration('204', 'snomD385/10.1.198.19', '192.0.2.24:5060'),
     registration('210', 'Gigaset N670 IP PRO', '[2001:db8::24]:5060'),
   ];
+  house.trunks = [
+    trunk('operateur', 'Opérateur', { channels: 4 }),
+    trunk('secours', 'Secours', { priority: 20, number: '+33199005678' }),
+    trunk('ancienne', 'Ancienne ligne', { enabled: false }),
+  ];
+  const line = { registered_until: null, server: '192.0.2.80:5060', calls: 0, status: null, failure: null };
+  house.lines = [
+    { ...line, id: 'operateur', state: 'up', since: ago(86_400), calls: 1 },
+    { ...line, id: 'secours', state: 'down', since: ago(90), failure: 'credentials', status: 401 },
+  ];
+  house.numbers = [{ number: '+33199001234', label: 'Accueil', to: '201', name: 'Billetterie' }];
   house.bans = [
     { id: '203.0.113.9', why: 'wrong_secret', times: 2, since: ago(600), until: ago(-3000) },
     { id: '2001:db8:7::', why: 'unproven', times: 1, since: ago(60), until: ago(-540) },

@@ -45,7 +45,7 @@ pub struct TrunkSettings {
     #[serde(default)]
     pub auth_user: String,
     /// Its secret; absent for the one that is known. Never told again.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
     /// Our own number on this line: what callees see.
     pub number: String,

@@ -1029,6 +1029,8 @@ export interface components {
             registers?: boolean;
             /** @description By which header we say who calls, beside From. */
             says?: string;
+            /** @description Its secret; absent for the one that is known. Never told again. */
+            secret?: string | null;
             /** @description SIP host or URI of the carrier. */
             server: string;
             /** @description Of a call from outside that goes outside again the first caller's number is shown; only where the carrier lets it pass. */

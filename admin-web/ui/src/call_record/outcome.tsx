@@ -14,7 +14,16 @@ export function Outcome({ code }: { code: string }) {
 
 function toneOf(code: string): 'good' | 'missed' | 'faulty' {
   if (['answered', 'hung_up', 'elsewhere', 'transferred'].includes(code)) return 'good';
-  return ['lost', 'fault', 'unreachable', 'no_common_codec', 'no_outside_line', 'lines_busy', 'line_refused', 'too_many_calls'].includes(code)
+  return [
+    'lost',
+    'fault',
+    'unreachable',
+    'no_common_codec',
+    'no_outside_line',
+    'lines_busy',
+    'line_refused',
+    'too_many_calls',
+  ].includes(code)
     ? 'faulty'
     : 'missed';
 }

@@ -56,6 +56,10 @@ export function liveEvent({ type, id, data }: ServerEvent): LiveEvent | null {
       return { ...place, kind: 'call', call: JSON.parse(data) };
     case 'call_ended':
       return { ...place, kind: 'call_ended', id: JSON.parse(data).id };
+    case 'line':
+      return { ...place, kind: 'line', line: JSON.parse(data) };
+    case 'line_gone':
+      return { ...place, kind: 'line_gone', id: JSON.parse(data).id };
     case 'ban':
       return { ...place, kind: 'ban', ban: JSON.parse(data) };
     case 'ban_ended':

@@ -2,7 +2,7 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import { LiveConnection, type LiveView } from './connection';
-import { type Ban, type Call, type Device, extensionsOnCall, type LiveEvent } from './state';
+import { type Ban, type Call, type Device, extensionsOnCall, type Line, type LiveEvent } from './state';
 
 const connection = new LiveConnection();
 
@@ -37,6 +37,11 @@ export function useLiveKnown(): boolean {
 export function useCalls(): Call[] {
   const { calls } = useLiveState();
   return useMemo(() => [...calls.values()].sort((a, b) => a.started_at.localeCompare(b.started_at)), [calls]);
+}
+
+/** Lines to the outside that are switched on, by their short names. */
+export function useLines(): ReadonlyMap<string, Line> {
+  return useLiveState().lines;
 }
 
 /** Sources that are not listened to, the one that waits longest last. */

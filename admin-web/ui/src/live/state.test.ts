@@ -75,7 +75,7 @@ function folded(events: LiveEvent[]) {
 }
 
 function snapshot(sequence: number, registrations: ReturnType<typeof phone>[], calls: Call[]): LiveEvent {
-  return { start: 'a', kind: 'snapshot', sequence, snapshot: { registrations, calls, bans: [] } };
+  return { start: 'a', kind: 'snapshot', sequence, snapshot: { registrations, calls, lines: [], bans: [] } };
 }
 
 function phone(extension: string) {

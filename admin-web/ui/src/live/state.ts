@@ -4,9 +4,10 @@ import type { Schemas } from '../api/client';
 export type Device = Schemas['Device'];
 export type Call = Schemas['Call'];
 export type Ban = Schemas['Ban'];
+export type Line = Schemas['LineStatus'];
 
 /** Everything at one moment; its number stands in the event's id. */
-export type Snapshot = { registrations: Schemas['Registration'][]; calls: Call[]; bans: Ban[] };
+export type Snapshot = { registrations: Schemas['Registration'][]; calls: Call[]; lines: Line[]; bans: Ban[] };
 
 export type LiveState = {
   /** Which start of the switchboard numbers the changes; empty before the first snapshot. */
@@ -16,6 +17,8 @@ export type LiveState = {
   /** Extensions with at least one phone. */
   registrations: ReadonlyMap<string, readonly Device[]>;
   calls: ReadonlyMap<string, Call>;
+  /** Lines to the outside that are switched on. */
+  lines: ReadonlyMap<string, Line>;
   /** Sources that are not listened to. */
   bans: ReadonlyMap<string, Ban>;
 };
@@ -29,6 +32,8 @@ export type LiveEvent = Place &
     | { kind: 'registration'; registration: Schemas['Registration'] }
     | { kind: 'call'; call: Call }
     | { kind: 'call_ended'; id: string }
+    | { kind: 'line'; line: Line }
+    | { kind: 'line_gone'; id: string }
     | { kind: 'ban'; ban: Ban }
     | { kind: 'ban_ended'; id: string }
   );
@@ -38,6 +43,7 @@ export const nothingHeard: LiveState = {
   sequence: -1,
   registrations: new Map(),
   calls: new Map(),
+  lines: new Map(),
   bans: new Map(),
 };
 
@@ -49,6 +55,7 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
   let { start, sequence } = state;
   let registrations = new Map(state.registrations);
   let calls = new Map(state.calls);
+  let lines = new Map(state.lines);
   let bans = new Map(state.bans);
   for (const event of events) {
     if (event.kind === 'snapshot') {
@@ -59,12 +66,13 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
         if (devices.length > 0) registrations.set(extension, devices);
       }
       calls = new Map(event.snapshot.calls.map((call) => [call.id, call]));
+      lines = new Map(event.snapshot.lines.map((line) => [line.id, line]));
       bans = new Map(event.snapshot.bans.map((ban) => [ban.id, ban]));
       continue;
     }
     if (event.start === start && event.sequence <= sequence) continue;
     if (sequence < 0 || event.start !== start || event.sequence !== sequence + 1)
-      return { state: { start, sequence, registrations, calls, bans }, missed: true };
+      return { state: { start, sequence, registrations, calls, lines, bans }, missed: true };
     sequence = event.sequence;
     switch (event.kind) {
       case 'registration':
@@ -78,6 +86,12 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       case 'call_ended':
         calls.delete(event.id);
         break;
+      case 'line':
+        lines.set(event.line.id, event.line);
+        break;
+      case 'line_gone':
+        lines.delete(event.id);
+        break;
       case 'ban':
         bans.set(event.ban.id, event.ban);
         break;
@@ -86,7 +100,7 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
         break;
     }
   }
-  return { state: { start, sequence, registrations, calls, bans }, missed: false };
+  return { state: { start, sequence, registrations, calls, lines, bans }, missed: false };
 }
 
 /** Extensions that take part in a call, ringing included. */

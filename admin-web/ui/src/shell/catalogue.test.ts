@@ -55,7 +55,12 @@ describe('the pages', () => {
     const composed = sources().flatMap(({ text }) =>
       [...text.matchAll(/\bt\(`([a-z_.]+)\$\{/g)].map(([, family]) => family ?? ''),
     );
-    expect([...new Set(composed)].filter((family) => !(family in families)).sort()).toEqual(['problem.', 'trace.']);
+    expect([...new Set(composed)].filter((family) => !(family in families)).sort()).toEqual([
+      'problem.',
+      'trace.',
+      'trunk.failure.',
+      'trunk.remedy.',
+    ]);
     const keys = Object.entries(families).flatMap(([family, codes]) => codes.map((code) => family + code));
     expect(keys.filter((key) => !(key in fr))).toEqual([]);
   });

@@ -140,3 +140,8 @@ export const IconWarning = ({ size }: Drawing) => (
     <path d="M10 3.5 17.5 16.500h-15zM10 8.500v3.700M10 14.300v.2" />
   </Drawn>
 );
+export const IconLine = ({ size }: Drawing) => (
+  <Drawn size={size}>
+    <path d="M10 10v7M6.8 13.200a4.500 4.500 0 1 1 6.400 0M4.500 15.500a7.800 7.800 0 1 1 11 0" />
+  </Drawn>
+);

@@ -7,7 +7,17 @@ import { useSession, useSignOut } from '../administrator/session';
 import { ConnectionBanner } from '../live/connection_banner';
 import { useCalls, useLiveConnection } from '../live/live';
 import { LiveMark } from '../live/live_mark';
-import { IconCall, IconExtension, IconHome, IconMenu, IconPerson, IconRecord, IconShield, IconSignOut } from './icons';
+import {
+  IconCall,
+  IconExtension,
+  IconHome,
+  IconLine,
+  IconMenu,
+  IconPerson,
+  IconRecord,
+  IconShield,
+  IconSignOut,
+} from './icons';
 import { Notice } from './notice';
 import { Preferences } from './preferences';
 import styles from './shell.module.css';
@@ -67,6 +77,7 @@ export function Shell() {
           onGo={menu.close}
           testid="nav-call-records"
         />
+        <Place to="/trunks" icon={<IconLine />} label={t('nav.trunks')} onGo={menu.close} testid="nav-trunks" />
         <Place to="/security" icon={<IconShield />} label={t('nav.security')} onGo={menu.close} testid="nav-security" />
       </nav>
       <main id="content" className={styles.content} tabIndex={-1}>
