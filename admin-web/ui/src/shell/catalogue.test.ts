@@ -58,7 +58,7 @@ describe('the pages', () => {
     expect([...new Set(composed)].filter((family) => !(family in families)).sort()).toEqual([
       'problem.',
       'trace.',
-      'trunk.failure.',
+      'trunk.trouble.',
       'trunk.remedy.',
     ]);
     const keys = Object.entries(families).flatMap(([family, codes]) => codes.map((code) => family + code));

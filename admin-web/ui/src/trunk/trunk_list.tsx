@@ -106,7 +106,7 @@ function LineState({ trunk, line }: { trunk: Trunk; line: Line | null }) {
       <strong className={sheet.down}>{t('trunk.state_down', { moment: moment(line.since) })}</strong>
       {line.failure != null && (
         <>
-          <p className={sheet.sentence}>{t(`trunk.failure.${line.failure}`, { status })}</p>
+          <p className={sheet.sentence}>{t(`trunk.trouble.${line.failure}`, { status })}</p>
           <p className={sheet.sentence}>{t(`trunk.remedy.${line.failure}`, { status })}</p>
         </>
       )}
