@@ -201,6 +201,14 @@ impl House {
         response.body_mut().read_json().unwrap_or_else(|error| panic!("GET {path}: no JSON: {error}"))
     }
 
+    /// POST of JSON to an API path with a token; what was made.
+    pub fn post(&self, token: &str, path: &str, body: &serde_json::Value) -> serde_json::Value {
+        let url = format!("http://{}{path}", self.http);
+        let answer = ureq::post(&url).header("authorization", format!("Bearer {token}")).send_json(body);
+        let mut answer = answer.unwrap_or_else(|error| panic!("POST {path}: {error}"));
+        answer.body_mut().read_json().unwrap_or_else(|error| panic!("POST {path}: no JSON: {error}"))
+    }
+
     /// DELETE of an API path with a token.
     pub fn delete(&self, token: &str, path: &str) {
         let url = format!("http://{}{path}", self.http);

@@ -301,7 +301,7 @@ describe('lines', () => {
     await page.getByLabel('Nom').fill('Nouvelle');
     await page.getByLabel('Serveur', { exact: true }).fill('a b');
     await page.getByLabel('Identifiant', { exact: true }).fill('compte');
-    await page.getByLabel('Numéro présenté').fill('01 99 00 12 34');
+    await page.getByLabel('Numéro présenté', { exact: true }).fill('01 99 00 12 34');
     await page.keyboard.press('Enter');
     await page.getByText('Ce n’est pas un serveur').waitFor();
     await page.getByLabel('Serveur', { exact: true }).fill('sip.carrier.example');

@@ -58,8 +58,8 @@ describe('the pages', () => {
     expect([...new Set(composed)].filter((family) => !(family in families)).sort()).toEqual([
       'problem.',
       'trace.',
-      'trunk.trouble.',
       'trunk.remedy.',
+      'trunk.trouble.',
     ]);
     const keys = Object.entries(families).flatMap(([family, codes]) => codes.map((code) => family + code));
     expect(keys.filter((key) => !(key in fr))).toEqual([]);
