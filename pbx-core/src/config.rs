@@ -22,7 +22,7 @@ pub struct Config {
     pub sip: Sip,
     /// Who is turned away.
     pub door: Door,
-    /// Who we are to those that come by TLS.
+    /// Who we are to those that come by TLS, and whom we believe.
     pub tls: Tls,
     /// Sound.
     pub rtp: Rtp,
@@ -132,6 +132,8 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// PEM; empty together with the certificate.
     pub key: PathBuf,
+    /// PEM: authorities whose carriers we believe beside those that the machine knows; empty for none.
+    pub authorities: PathBuf,
 }
 
 /// Sound.
@@ -338,7 +340,7 @@ impl Config {
             let offset = text.find("expires_most_s").or_else(|| text.find("expires_least_s")).unwrap_or(0);
             return Err(wrong(offset, Fault::new("expires", format!("{expires_least_s} > {expires_most_s}"))));
         }
-        let Tls { certificate, key } = &config.tls;
+        let Tls { certificate, key, .. } = &config.tls;
         if certificate.as_os_str().is_empty() != key.as_os_str().is_empty() {
             let offset = text.find("[tls]").unwrap_or(0);
             return Err(wrong(offset, Fault { code: "tls_pair", params: Vec::new() }));
@@ -444,7 +446,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 22, "a new key belongs into the example");
+        assert_eq!(keys, 23, "a new key belongs into the example");
     }
 
     #[test]

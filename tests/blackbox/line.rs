@@ -1,12 +1,15 @@
 //! Lines to the outside: a scripted carrier that is registered at, called by SIPp through it and calling in; one that is dead; and a
 //! switchboard that is killed.
 
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::house::{House, PATIENCE, free_port, wait_until};
-use crate::phone::{Sipp, Wire};
+use crate::phone::{Over, Sipp, Wire, listens};
+use crate::tls::make;
 
 fn line(house: &House, token: &str, name: &str, port: u16, more: &serde_json::Value) -> String {
     let mut settings = json!({
@@ -137,4 +140,58 @@ fn a_call_goes_out_by_the_next_line_when_the_first_is_dead() {
     let lines: Vec<&str> =
         record["trace"].as_array().expect("a trace").iter().filter_map(|step| step["params"]["line"].as_str()).collect();
     assert_eq!(lines, [first.as_str(), second.as_str()], "{record}");
+}
+
+#[test]
+fn a_carrier_on_tls_must_prove_who_it_is() {
+    let folder = TempDir::new().expect("a folder for certificates");
+    make(folder.path(), "carrier");
+    make(folder.path(), "impostor");
+    let house = House::start_configured(&format!("[tls]\nauthorities = \"{}/carrier.pem\"\n", folder.path().display()));
+    house.extensions(&["201"]);
+    let token = house.token("admin");
+    let carrier = Sipp::new(&house, "carrier").over(Over::Tcp);
+    let (real, false_one) = (Secured::start(&folder, "carrier", carrier.port), Secured::start(&folder, "impostor", carrier.port));
+    let by_tls = |probe_s: u16| json!({ "registers": false, "probe_s": probe_s, "transport": "tls" });
+    let answering = carrier.start("answer", "", &[]);
+    let id = line(&house, &token, "Opérateur", real.port, &by_tls(0));
+    is_up(&house, &token, &id);
+    Sipp::new(&house, "201").start("call", "0639981234", &[]).succeeds();
+    answering.sees("Via: SIP/2.0/TLS ");
+    answering.succeeds();
+    let id = line(&house, &token, "Imposteur", false_one.port, &by_tls(15));
+    let down = wait_until("the impostor is found out", || {
+        let line = house.get(&token, &format!("/api/v1/trunks/{id}"))["line"].clone();
+        (line["state"] == "down").then_some(line)
+    });
+    assert_eq!(down["failure"], "distrusted", "{down}");
+}
+
+/// A port of TLS before one of TCP.
+struct Secured {
+    child: Child,
+    port: u16,
+}
+
+impl Secured {
+    fn start(folder: &TempDir, name: &str, behind: u16) -> Secured {
+        let port = free_port();
+        let child = Command::new("socat")
+            .current_dir(folder.path())
+            .arg(format!("OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,cert={name}.pem,key={name}.key,verify=0"))
+            .arg(format!("TCP:127.0.0.1:{behind}"))
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("socat starts (Debian package socat)");
+        wait_until("socat listens", || listens(port).then_some(()));
+        Secured { child, port }
+    }
+}
+
+impl Drop for Secured {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

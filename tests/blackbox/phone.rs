@@ -55,12 +55,14 @@ impl Tunnel {
             .stderr(fs::File::create(house.path("socat.log")).expect("a log"))
             .spawn()
             .expect("socat starts (Debian package socat)");
-        wait_until("socat listens", || {
-            let ports = fs::read_to_string("/proc/net/tcp").ok()?;
-            ports.contains(&format!("0100007F:{port:04X} 00000000:0000 0A")).then_some(())
-        });
+        wait_until("socat listens", || listens(port).then_some(()));
         Tunnel { child, address: SocketAddr::from(([127, 0, 0, 1], port)) }
     }
+}
+
+/// Does somebody listen for TCP at that port of 127.0.0.1?
+pub fn listens(port: u16) -> bool {
+    fs::read_to_string("/proc/net/tcp").is_ok_and(|ports| ports.contains(&format!("0100007F:{port:04X} 00000000:0000 0A")))
 }
 
 impl Drop for Tunnel {

@@ -131,10 +131,22 @@ fn asks(phone: &mut Wire, cseq: u32) {
 }
 
 /// A certificate of that name and its key, by OpenSSL.
-fn make(folder: &Path, name: &str) {
+pub fn make(folder: &Path, name: &str) {
     let made = Command::new("openssl")
         .current_dir(folder)
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-extensions",
+            "usr_cert",
+            "-subj",
+            &format!("/CN={name}"),
+        ])
         .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")])
         .output()
         .expect("openssl starts");

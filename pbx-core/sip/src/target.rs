@@ -41,6 +41,14 @@ pub enum ResolveError {
 }
 
 impl Target {
+    /// The host that it names: a name, or an address as it is written.
+    pub fn host(&self) -> String {
+        match self {
+            Target::Address { address, .. } => address.ip().to_string(),
+            Target::Name { host, .. } => host.clone(),
+        }
+    }
+
     /// Where a request to this URI goes; `None` for what no SIP element can be sent to: `tel:`, a transport we do not have, `sips:` over
     /// one that hides nothing.
     pub fn of(uri: &Uri<'_>) -> Option<Target> {

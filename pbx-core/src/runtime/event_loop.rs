@@ -21,6 +21,7 @@ use crate::runtime::{StatusBoard, now};
 use crate::transport::admission::Admission;
 use crate::transport::connections::{Connections, Told};
 use crate::transport::resolver::{Doors, Resolver};
+use crate::transport::trust::Trust;
 use crate::transport::udp::Udp;
 
 /// Messages and events handled in one turn, of each door.
@@ -47,8 +48,8 @@ pub struct EventLoop {
     pub udp: Udp,
     /// Connections.
     pub tcp: Connections,
-    /// Encrypted ones, if they are accepted.
-    pub tls: Option<Connections>,
+    /// Encrypted ones.
+    pub tls: Connections,
     /// What connections tell.
     pub told: mpsc::Receiver<Told>,
     /// What everybody else tells.
@@ -77,6 +78,8 @@ pub struct Lookup {
     pub resolver: Resolver,
     /// Our side of each way.
     pub doors: Doors,
+    /// Told who is to be met where.
+    pub trust: Trust,
     /// Whom to tell.
     pub events: mpsc::Sender<Event>,
     /// Where it is waited for an answer.
@@ -85,9 +88,9 @@ pub struct Lookup {
 
 impl Lookup {
     fn begin(&self, ticket: u64, targets: Vec<Target>) {
-        let (resolver, doors, events) = (self.resolver.clone(), self.doors, self.events.clone());
+        let (resolver, doors, trust, events) = (self.resolver.clone(), self.doors, self.trust.clone(), self.events.clone());
         self.runtime.spawn(async move {
-            let ways = resolver.ways(&targets, &doors).await;
+            let ways = resolver.ways(&targets, &doors, &trust).await;
             let _ = events.send(Event::Resolved { ticket, ways }).await;
         });
     }
@@ -185,6 +188,7 @@ impl EventLoop {
             // Of a connection that is about to be closed.
             Told::Message(flow, _) if self.admission.is_banned(flow.remote.ip()) => {}
             Told::Message(flow, octets) => self.receive(flow, octets),
+            Told::Distrusted(flow) => self.handle(Event::Distrusted { flow }, now()),
             Told::Closed(flow) => self.handle(Event::FlowClosed { flow }, now()),
         }
     }
@@ -229,12 +233,10 @@ impl EventLoop {
         let mut told_media = false;
         while let Some(action) = self.switch.poll_action() {
             match action {
-                Action::Send { flow, octets } => match (flow.transport, &self.tls) {
-                    (Transport::Udp, _) => self.udp.send(&flow, &octets),
-                    (Transport::Tcp, _) => self.tcp.send(&flow, octets),
-                    (Transport::Tls, Some(tls)) => tls.send(&flow, octets),
-                    // A phone that came before that door was shut.
-                    (Transport::Tls, None) => self.switch.handle(Event::FlowClosed { flow }, instant),
+                Action::Send { flow, octets } => match flow.transport {
+                    Transport::Udp => self.udp.send(&flow, &octets),
+                    Transport::Tcp => self.tcp.send(&flow, octets),
+                    Transport::Tls => self.tls.send(&flow, octets),
                 },
                 Action::Media(command) => {
                     self.plane.command(command);
@@ -261,7 +263,7 @@ impl EventLoop {
 impl EventLoop {
     /// Shuts every door to a source, or opens them again.
     fn turn_away(&mut self, change: BanChange) {
-        let connections = || std::iter::once(&self.tcp).chain(&self.tls);
+        let connections = || [&self.tcp, &self.tls].into_iter();
         match &change {
             BanChange::Begun(ban) => {
                 tracing::info!(why = ban.why.as_str(), times = ban.times, "a source is not listened to any more");

@@ -27,6 +27,7 @@ use crate::transport::admission::Admission;
 use crate::transport::certificate::{CertificateError, Identity, own_names};
 use crate::transport::connections::{Connections, Limits, Told};
 use crate::transport::resolver::{Doors, Resolver};
+use crate::transport::trust::Trust;
 use crate::transport::udp::Udp;
 use crate::transport::{tcp, tls};
 
@@ -134,6 +135,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let plane = Plane::start(plane_config, Box::new(move |event| tell_of_media(&media_events, event)))?;
     let domain_given = config.sip.domain.clone();
     let identity = config.sip.tls.map(|address| identity(&config, address)).transpose()?;
+    let trust = Trust::new(&config.tls.authorities)?;
     let expiry = Expiry {
         least_s: config.sip.expires_least_s,
         most_s: config.sip.expires_most_s,
@@ -154,7 +156,8 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             }
         };
         runtime.block_on(async move {
-            let (udp, tcp, tls) = match listen(&config, identity, told) {
+            let heard_by_tls = identity.is_some();
+            let (udp, tcp, tls) = match listen(&config, identity, trust.clone(), told) {
                 Ok(doors) => doors,
                 Err(error) => {
                     let _ = ready_tell.send(Err(error));
@@ -178,10 +181,10 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             };
             let mut switch = Switch::new(switch_config, directory, plan, bindings, Entropy::from_seed(seed).bytes(), now());
             switch.open_door(config.door.own_networks.clone(), bans, now());
-            let _ = ready_tell.send(Ok((udp.local(), tcp.local(), tls.as_ref().map(Connections::local))));
-            let doors = Doors { udp: udp.local(), tcp: tcp.local(), tls: tls.as_ref().map(Connections::local) };
+            let doors = Doors { udp: udp.local(), tcp: tcp.local(), tls: tls.local() };
+            let _ = ready_tell.send(Ok((doors.udp, doors.tcp, heard_by_tls.then_some(doors.tls))));
             let event_loop = EventLoop {
-                lookup: Lookup { resolver, doors, events: resolved, runtime: waits },
+                lookup: Lookup { resolver, doors, trust, events: resolved, runtime: waits },
                 switch,
                 udp,
                 tcp,
@@ -209,18 +212,21 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
 fn listen(
     config: &Config,
     identity: Option<Identity>,
+    trust: Trust,
     told: mpsc::Sender<Told>,
-) -> Result<(Udp, Connections, Option<Connections>), StartError> {
+) -> Result<(Udp, Connections, Connections), StartError> {
     let port = |address, what, variable| move |error| StartError::Port { address, what, variable, error };
     let idle = Duration::from_secs(u64::from(config.sip.expires_most_s) + 200);
     let limits = Limits::new(config.sip.connections, idle);
     let udp = Udp::bind(config.sip.udp).map_err(port(config.sip.udp, "SIP/UDP", "PBX_SIP_UDP"))?;
     let tcp = tcp::listen(config.sip.tcp, limits, told.clone()).map_err(port(config.sip.tcp, "SIP/TCP", "PBX_SIP_TCP"))?;
-    let secured =
-        config.sip.tls.zip(identity).map(|(address, identity)| {
-            tls::listen(address, identity, limits, told).map_err(port(address, "SIP/TLS", "PBX_SIP_TLS"))
-        });
-    Ok((udp, tcp, secured.transpose()?))
+    let tls = match config.sip.tls.zip(identity) {
+        Some((address, identity)) => {
+            tls::listen(address, identity, limits, trust, told).map_err(port(address, "SIP/TLS", "PBX_SIP_TLS"))?
+        }
+        None => tls::unheard(tcp.local().ip(), limits, trust, told),
+    };
+    Ok((udp, tcp, tls))
 }
 
 /// Who we are to those that come by TLS to this address.

@@ -129,17 +129,12 @@ impl fmt::Debug for Shown {
 }
 
 /// The one that the whole product uses; never the process's default, which another crate could have set.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
 fn pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&octets(certificate)?)
-        .collect::<Result<_, _>>()
-        .map_err(|_| CertificateError::NoCertificate(certificate.to_owned()))?;
-    if chain.is_empty() {
-        return Err(CertificateError::NoCertificate(certificate.to_owned()));
-    }
+    let chain = certificates(certificate)?;
     let no_key = || CertificateError::NoKey(key.to_owned());
     let private = PrivateKeyDer::from_pem_slice(&octets(key)?).map_err(|_| no_key())?;
     let private = provider().key_provider.load_private_key(private).map_err(|_| no_key())?;
@@ -149,6 +144,12 @@ fn pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
         Err(rustls::Error::InconsistentKeys(_)) => Err(CertificateError::NotItsKey(key.to_owned())),
         Err(_) => Err(CertificateError::NoCertificate(certificate.to_owned())),
     }
+}
+
+/// Those of a file in PEM; at least one.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let found = CertificateDer::pem_slice_iter(&octets(file)?).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    if found.is_empty() { Err(CertificateError::NoCertificate(file.to_owned())) } else { Ok(found) }
 }
 
 fn octets(file: &Path) -> Result<Vec<u8>, CertificateError> {

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::transport::stream::Stream;
+use crate::transport::trust::{Trust, is_distrust};
 
 /// How much, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +70,8 @@ const OPENING: usize = 256;
 pub enum Told {
     /// One whole message.
     Message(Flow, Bytes),
+    /// Whoever is at the other end is not whom we expected there; nothing was said, and that it is closed is told next.
+    Distrusted(Flow),
     /// It is gone, or could not be opened.
     Closed(Flow),
 }
@@ -84,6 +87,8 @@ struct Shared {
     local: SocketAddr,
     limits: Limits,
     told: mpsc::Sender<Told>,
+    /// Whom we may meet at the other end of a connection of TLS that we open.
+    trust: Option<Trust>,
     open: Mutex<Open>,
     /// What one read brings; connections hold nothing of their own while they are silent.
     scratch: Mutex<Box<[u8]>>,
@@ -119,10 +124,17 @@ struct Outbox {
 }
 
 impl Connections {
-    /// None yet; they will be accepted at `local`, and tell through `told`.
-    pub(super) fn new(transport: Transport, local: SocketAddr, limits: Limits, told: mpsc::Sender<Told>) -> Connections {
+    /// None yet; they will be accepted at `local`, and tell through `told`. Those of TLS are opened to whom we trust, and to nobody
+    /// without it.
+    pub(super) fn new(
+        transport: Transport,
+        local: SocketAddr,
+        limits: Limits,
+        trust: Option<Trust>,
+        told: mpsc::Sender<Told>,
+    ) -> Connections {
         let scratch = Mutex::new(vec![0; 16 << 10].into());
-        Connections { shared: Arc::new(Shared { transport, local, limits, told, open: Mutex::default(), scratch }) }
+        Connections { shared: Arc::new(Shared { transport, local, limits, told, trust, open: Mutex::default(), scratch }) }
     }
 
     /// Where they are accepted.
@@ -147,8 +159,8 @@ impl Connections {
             drop(open);
             return connection.send(octets, self.shared.limits.outbox);
         }
-        // Whom we would meet at the other end of a TLS connection of our own nobody could tell: a phone has no certificate. It comes back.
-        if flow.transport != Transport::Tcp {
+        // Whom we would meet at the other end of a TLS connection to a phone nobody could tell: it has no certificate. It comes back.
+        if flow.transport != Transport::Tcp && !self.shared.trust.as_ref().is_some_and(|trust| trust.expects(flow.remote)) {
             let _ = self.shared.told.try_send(Told::Closed(*flow));
             return;
         }
@@ -200,11 +212,13 @@ impl Connections {
 
     async fn connect(self, flow: Flow) {
         let limits = self.shared.limits;
-        let connected = tokio::time::timeout(limits.connect, connect(flow)).await;
-        let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut)).flatten();
-        let begun = match stream {
-            Ok(stream) => self.begin(Stream::Plain(stream), flow.local.ip(), flow.remote),
+        let begun = match self.stream_to(flow).await {
+            Ok(stream) => self.begin(stream, flow.local.ip(), flow.remote),
             Err(error) => {
+                if is_distrust(&error) {
+                    tracing::warn!(remote = %flow.remote, %error, "a server does not prove that it is whom a line names; nothing is said to it");
+                    let _ = self.shared.told.send(Told::Distrusted(flow)).await;
+                }
                 tracing::debug!(%error, "a connection could not be opened");
                 None
             }
@@ -220,6 +234,19 @@ impl Connections {
                     let _ = self.shared.told.send(Told::Closed(flow)).await;
                 }
             }
+        }
+    }
+
+    async fn stream_to(&self, flow: Flow) -> io::Result<Stream> {
+        let limits = self.shared.limits;
+        let too_late = |_| io::Error::from(io::ErrorKind::TimedOut);
+        let socket = tokio::time::timeout(limits.connect, connect(flow)).await.map_err(too_late)??;
+        match &self.shared.trust {
+            Some(trust) => {
+                let session = tokio::time::timeout(limits.greeting, trust.meet(flow.remote, socket)).await.map_err(too_late)??;
+                Ok(Stream::Secured(Box::new(session)))
+            }
+            None => Ok(Stream::Plain(socket)),
         }
     }
 

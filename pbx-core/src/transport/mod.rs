@@ -7,4 +7,5 @@ pub mod resolver;
 mod stream;
 pub mod tcp;
 pub mod tls;
+pub mod trust;
 pub mod udp;

@@ -14,7 +14,7 @@ use crate::transport::stream::Stream;
 /// Listens, and tells through `told`; needs a runtime of tokio around it.
 pub fn listen(address: SocketAddr, limits: Limits, told: mpsc::Sender<Told>) -> io::Result<Connections> {
     let listener = TcpListener::from_std(bind(address)?)?;
-    let connections = Connections::new(Transport::Tcp, listener.local_addr()?, limits, told);
+    let connections = Connections::new(Transport::Tcp, listener.local_addr()?, limits, None, told);
     tokio::spawn(accept(listener, connections.clone()));
     Ok(connections)
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pbx_sip::flow::{Transport, source_of};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{Connection, ServerConfig, ServerConnection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -18,6 +18,7 @@ use crate::transport::certificate::Identity;
 use crate::transport::connections::{Connections, Limits, Told};
 use crate::transport::stream::Stream;
 use crate::transport::tcp::{bind, next};
+use crate::transport::trust::Trust;
 
 /// Handshakes under way at once.
 const GREETINGS: usize = 1_024;
@@ -40,10 +41,21 @@ const RECORD: usize = 16 << 10;
 /// Reads in a row after which others have their turn.
 const ROUNDS: usize = 16;
 
+/// Nobody is let in; connections are opened to whom we trust, from that address.
+pub fn unheard(address: IpAddr, limits: Limits, trust: Trust, told: mpsc::Sender<Told>) -> Connections {
+    Connections::new(Transport::Tls, SocketAddr::new(address, Transport::Tls.usual_port()), limits, Some(trust), told)
+}
+
 /// Listens with that identity, and tells through `told`; needs a runtime of tokio around it.
-pub fn listen(address: SocketAddr, identity: Identity, limits: Limits, told: mpsc::Sender<Told>) -> io::Result<Connections> {
+pub fn listen(
+    address: SocketAddr,
+    identity: Identity,
+    limits: Limits,
+    trust: Trust,
+    told: mpsc::Sender<Told>,
+) -> io::Result<Connections> {
     let listener = bind(address)?;
-    let connections = Connections::new(Transport::Tls, listener.local_addr()?, limits, told);
+    let connections = Connections::new(Transport::Tls, listener.local_addr()?, limits, Some(trust), told);
     let (pass, passed) = mpsc::channel(GREETED);
     let host = Host { connections: connections.clone(), within: limits.greeting, pass, knocking: Arc::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -64,7 +76,7 @@ pub fn listen(address: SocketAddr, identity: Identity, limits: Limits, told: mps
 async fn take_in(mut passed: mpsc::Receiver<Greeted>, connections: Connections) {
     while let Some(greeted) = passed.recv().await {
         if let Ok(socket) = TcpStream::from_std(greeted.socket) {
-            let session = Session { socket, tls: Mutex::new(greeted.tls) };
+            let session = Session::new(socket, greeted.tls.into());
             connections.welcome(Stream::Secured(Box::new(session)), greeted.local, greeted.remote);
         }
     }
@@ -166,10 +178,14 @@ async fn greet(
 /// One connection after its handshake: its octets are opened and closed here, on the thread that serves it.
 pub(super) struct Session {
     socket: TcpStream,
-    tls: Mutex<ServerConnection>,
+    tls: Mutex<Connection>,
 }
 
 impl Session {
+    pub fn new(socket: TcpStream, tls: Connection) -> Session {
+        Session { socket, tls: Mutex::new(tls) }
+    }
+
     pub fn socket(&self) -> &TcpStream {
         &self.socket
     }
@@ -224,13 +240,13 @@ impl Session {
         let _ = push(&mut tls, &self.socket);
     }
 
-    fn tls(&self) -> MutexGuard<'_, ServerConnection> {
+    fn tls(&self) -> MutexGuard<'_, Connection> {
         self.tls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Writes what TLS has closed, until there is nothing more or the system takes no more.
-fn push(tls: &mut ServerConnection, socket: &TcpStream) -> io::Result<()> {
+fn push(tls: &mut Connection, socket: &TcpStream) -> io::Result<()> {
     while tls.wants_write() {
         tls.write_tls(&mut Octets(socket))?;
     }
@@ -380,7 +396,8 @@ mod tests {
             let config =
                 builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(trusted).with_no_client_auth();
             let (tell, told) = mpsc::channel(16);
-            let tls = listen("127.0.0.1:0".parse().unwrap(), identity, limits, tell).unwrap();
+            let nobody = Trust::new(std::path::Path::new("")).unwrap();
+            let tls = listen("127.0.0.1:0".parse().unwrap(), identity, limits, nobody, tell).unwrap();
             House { tls, told, connector: Arc::new(config).into(), _folder: folder }
         }
 

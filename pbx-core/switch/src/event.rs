@@ -26,6 +26,11 @@ pub enum Event {
         /// Which.
         flow: Flow,
     },
+    /// Whoever is at the other end is not whom a line names; that it is closed is told next.
+    Distrusted {
+        /// Which.
+        flow: Flow,
+    },
     /// Media tells.
     Media(pbx_media_words::Event),
     /// Who and what exists has changed.

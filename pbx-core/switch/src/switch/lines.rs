@@ -134,6 +134,20 @@ impl Switch {
         }
     }
 
+    /// A server does not prove that it is the one a line names: what that line asked will not be answered.
+    pub(super) fn line_distrusted(&mut self, flow: &Flow, now: Now) {
+        for key in self.lines.by_key.keys().cloned().collect::<Vec<_>>() {
+            if self.lines.by_key.get(&key).is_none_or(|line| !line.uses(flow)) {
+                continue;
+            }
+            self.lines.requests.retain(|_, of| *of != key);
+            if let Some(line) = self.lines.by_key.get_mut(&key) {
+                line.unanswered(TrunkFailure::Distrusted, &mut self.entropy, now);
+            }
+            self.grant(&key, now);
+        }
+    }
+
     /// Lines whose time has come.
     pub(super) fn lines_due(&mut self, now: Now) {
         let due = |line: &Line| line.poll_deadline().is_some_and(|when| when <= now.tick);

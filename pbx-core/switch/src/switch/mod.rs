@@ -186,6 +186,7 @@ impl Switch {
                 self.bindings_gone(changes);
                 self.line_flow_closed(&flow, now);
             }
+            Event::Distrusted { flow } => self.line_distrusted(&flow, now),
             Event::Resolved { ticket, ways } => self.resolved(ticket, ways, now),
             Event::Media(event) => self.guarded(now, |switch| switch.media_event(event, now)),
             Event::DirectoryChanged(directory) => {

@@ -256,10 +256,14 @@ impl Line {
         self.failure = Some((failure, Some(status)));
     }
 
+    /// Is that the way it uses now?
+    pub fn uses(&self, flow: &Flow) -> bool {
+        self.flows.get(self.place).is_some_and(|own| own.transport == flow.transport && own.remote == flow.remote)
+    }
+
     /// A connection is gone: if it was its own, it registers anew.
     pub fn flow_closed(&mut self, flow: &Flow, entropy: &mut Entropy, now: Now) {
-        let current = self.flows.get(self.place).is_some_and(|own| own.transport == flow.transport && own.remote == flow.remote);
-        if current && flow.transport.is_reliable() {
+        if self.uses(flow) && flow.transport.is_reliable() {
             self.doubted(entropy, now);
         }
     }

@@ -13,6 +13,8 @@ pub enum TrunkFailure {
     NoNameServer,
     /// The connection is refused or breaks.
     NoConnection,
+    /// Its server does not prove by its certificate that it is the one we name.
+    Distrusted,
     /// No answer in time.
     NoAnswer,
     /// It wants a secret, and we have none.
@@ -66,10 +68,11 @@ impl From<pbx_sip::target::ResolveError> for TrunkFailure {
 
 impl TrunkFailure {
     /// Every reason, for the catalogue's test.
-    pub const ALL: [TrunkFailure; 23] = [
+    pub const ALL: [TrunkFailure; 24] = [
         TrunkFailure::NoSuchName,
         TrunkFailure::NoNameServer,
         TrunkFailure::NoConnection,
+        TrunkFailure::Distrusted,
         TrunkFailure::NoAnswer,
         TrunkFailure::SecretMissing,
         TrunkFailure::Credentials,
@@ -98,6 +101,7 @@ impl TrunkFailure {
             TrunkFailure::NoSuchName => "no_such_name",
             TrunkFailure::NoNameServer => "no_name_server",
             TrunkFailure::NoConnection => "no_connection",
+            TrunkFailure::Distrusted => "distrusted",
             TrunkFailure::NoAnswer => "no_answer",
             TrunkFailure::SecretMissing => "secret_missing",
             TrunkFailure::Credentials => "credentials",
@@ -160,6 +164,7 @@ impl TrunkFailure {
             TrunkFailure::NoSuchName
             | TrunkFailure::NoNameServer
             | TrunkFailure::NoConnection
+            | TrunkFailure::Distrusted
             | TrunkFailure::NoAnswer
             | TrunkFailure::Overloaded
             | TrunkFailure::CarrierFault => true,

@@ -17,6 +17,8 @@ use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::target::{ResolveError, Target};
 use rand::RngExt;
 
+use crate::transport::trust::Trust;
+
 /// Where to, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hop {
@@ -34,7 +36,7 @@ pub struct Doors {
     /// Connections.
     pub tcp: SocketAddr,
     /// Encrypted ones.
-    pub tls: Option<SocketAddr>,
+    pub tls: SocketAddr,
 }
 
 impl Doors {
@@ -43,7 +45,7 @@ impl Doors {
         let door = match hop.transport {
             Transport::Udp => self.udp,
             Transport::Tcp => self.tcp,
-            Transport::Tls => self.tls.unwrap_or(SocketAddr::new(self.tcp.ip(), Transport::Tls.usual_port())),
+            Transport::Tls => self.tls,
         };
         let ip = if door.ip().is_unspecified() { source_towards(hop.remote)? } else { door.ip() };
         let local = SocketAddr::new(ip, door.port());
@@ -137,9 +139,15 @@ impl Resolver {
         }
     }
 
-    /// The ways to these, one after the other, our address on each filled in. What leads nowhere is left out, unless nothing is left.
-    pub async fn ways(&self, targets: &[Target], doors: &Doors) -> Result<Vec<Flow>, ResolveError> {
+    /// The ways to these, one after the other, our address on each filled in; who is met at the end of those by TLS, `trust` is told.
+    /// What leads nowhere is left out, unless nothing is left.
+    pub async fn ways(&self, targets: &[Target], doors: &Doors, trust: &Trust) -> Result<Vec<Flow>, ResolveError> {
         let found = join_all(targets.iter().map(|target| self.resolve(target))).await;
+        for (target, hops) in targets.iter().zip(&found) {
+            for hop in hops.iter().flatten().filter(|hop| hop.transport == Transport::Tls) {
+                trust.expect(hop.remote, &target.host());
+            }
+        }
         let hops = gathered(found)?;
         let ways: Vec<Flow> = hops.into_iter().filter_map(|hop| doors.way(hop)).collect();
         if ways.is_empty() { Err(ResolveError::NoSuchName) } else { Ok(ways) }
@@ -309,3 +317,6 @@ fn first_that_leads<const N: usize>(found: [Result<Vec<Hop>, ResolveError>; N]) 
     let none = if silent { ResolveError::NoAnswer } else { ResolveError::NoSuchName };
     found.into_iter().find_map(Result::ok).ok_or(none)
 }
+
+#[cfg(test)]
+mod tests;
