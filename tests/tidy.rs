@@ -67,10 +67,11 @@ const SWITCH_ROOMS: &[(&str, &[&str])] = &[
     ("trunking", &["directory"]),
     ("registrar", &["directory"]),
     ("call", &["directory", "dialplan", "trunking"]),
+    ("subscription", &["directory", "registrar", "call"]),
     ("feature", &["directory", "dialplan", "registrar", "call"]),
     ("status", &["directory", "dialplan", "registrar", "call", "door", "trunking"]),
-    ("action", &["directory", "dialplan", "registrar", "call", "status", "door"]),
-    ("event", &["directory", "dialplan", "registrar", "call", "action"]),
+    ("action", &["directory", "dialplan", "registrar", "call", "status", "subscription", "door"]),
+    ("event", &["directory", "dialplan", "registrar", "call", "subscription", "action"]),
 ];
 
 /// Room of pbx-sip, and which others it may use.
@@ -94,6 +95,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("axum", &["admin-web/", "pbx-core/src/main.rs"]),
     ("rust_embed", &["admin-web/src/assets.rs"]),
     ("argon2", &["pbx-core/src/api/"]),
+    ("roxmltree", &["pbx-core/switch/src/subscription/presence.rs"]),
     ("sdp_types", &["pbx-core/sip/src/sdp/"]),
     ("hickory_resolver", &["pbx-core/src/transport/resolver/"]),
     ("nix", &["pbx-core/src/transport/udp.rs"]),

@@ -13,6 +13,7 @@ mod database;
 mod door;
 mod hostile;
 mod kill;
+mod lamp;
 mod line;
 mod live_stream;
 mod register;

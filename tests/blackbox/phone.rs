@@ -170,6 +170,17 @@ pub struct Baresip {
 impl Baresip {
     /// Registers `number` with the house; `answers` says whether it picks up by itself.
     pub fn start(house: &House, number: &str, plays: &Path, answers: bool, over: Over) -> Baresip {
+        Baresip::begin(house, number, plays, answers, over, "", "")
+    }
+
+    /// Registers, asks whether messages wait, and how `watched` is.
+    pub fn watching(house: &House, number: &str, watched: &str) -> Baresip {
+        let contact = format!("\"{watched}\" <sip:{watched}@{}>;presence=p2p\n", Over::Udp.at(house));
+        let modules = "module_app contact.so\nmodule_app mwi.so\nmodule_app presence.so\n";
+        Baresip::begin(house, number, Path::new("silence.wav"), false, Over::Udp, modules, &contact)
+    }
+
+    fn begin(house: &House, number: &str, plays: &Path, answers: bool, over: Over, more_modules: &str, contacts: &str) -> Baresip {
         let folder = TempDir::new().expect("a folder for baresip");
         let port = free_port();
         let (server, transport) = (over.at(house), over.name());
@@ -179,7 +190,7 @@ impl Baresip {
                 .find(|path| Path::new(path).is_dir())
                 .expect("baresip's modules (Debian package baresip-core)");
         let config = format!(
-            "sip_listen 127.0.0.1:{port}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule account.so\nmodule_app menu.so\n\
+            "sip_listen 127.0.0.1:{port}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule account.so\nmodule_app menu.so\n{more_modules}\
              audio_source aufile,{play}\naudio_player aufile,{folder}/unused.wav\naudio_alert aufile,{folder}/alert.wav\nsnd_path {folder}\naudio_srate 8000\naudio_channels 1\nrtp_ports {rtp}-{rtp_last}\nnet_interface 127.0.0.1\nsip_cafile {trusted}\nsip_verify_server yes\n",
             trusted = house.path("tls/certificate.pem").display(),
             play = plays.display(),
@@ -194,7 +205,7 @@ impl Baresip {
             if answers { "auto" } else { "manual" }
         );
         fs::write(folder.path().join("accounts"), account).expect("baresip's accounts");
-        fs::write(folder.path().join("contacts"), "").expect("baresip's contacts");
+        fs::write(folder.path().join("contacts"), contacts).expect("baresip's contacts");
         let log = fs::File::create(folder.path().join("log")).expect("baresip's log");
         let child = Command::new("baresip")
             .arg("-f")
@@ -213,8 +224,13 @@ impl Baresip {
         writeln!(input, "{line}").and_then(|()| input.flush()).expect("baresip reads");
     }
 
+    /// Waits until its screen shows that.
+    pub fn shows(&self, text: &str) {
+        wait_until(&format!("baresip shows {text:?}"), || self.screen().contains(text).then_some(()));
+    }
+
     /// What it shows.
-    fn screen(&self) -> String {
+    pub fn screen(&self) -> String {
         fs::read(self.folder.path().join("log")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 

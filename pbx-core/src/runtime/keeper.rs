@@ -12,6 +12,7 @@ use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::BindingChange;
+use pbx_switch::subscription::SubscriptionChange;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
@@ -126,6 +127,7 @@ pub struct Keeper {
     basket: Arc<Basket>,
     records: mpsc::Sender<CallRecord>,
     bans: mpsc::Sender<BanChange>,
+    subscriptions: mpsc::Sender<SubscriptionChange>,
     health: StoreHealth,
 }
 
@@ -151,21 +153,29 @@ struct Gathered {
 }
 
 impl Keeper {
-    /// Starts both queues; `events` hears when a batch that is waited for is on disk. The second part ends when both queues are closed
+    /// Starts the queues; `events` hears when a batch that is waited for is on disk. The second part ends when all queues are closed
     /// and empty.
     pub fn start(db: Db, events: mpsc::Sender<Event>, health: StoreHealth) -> (Keeper, impl Future<Output = ()>) {
         let basket = Arc::new(Basket::default());
         let (records, record_queue) = mpsc::channel(WAITING);
         let commits = tokio::spawn(keep_bindings(db.clone(), Arc::clone(&basket), events, health.clone()));
         let (bans, ban_queue) = mpsc::channel(WAITING);
-        let bans_kept = tokio::spawn(keep_bans(db.clone(), ban_queue, health.clone()));
+        let (bans_db, subscriptions_db) = (db.clone(), db.clone());
+        let bans_kept = keep("bans", ban_queue, health.clone(), async move |group| store::ban::commit(&bans_db, group).await);
+        let bans_kept = tokio::spawn(bans_kept);
+        let (subscriptions, subscription_queue) = mpsc::channel(WAITING);
+        let subscriptions_kept = keep("subscriptions", subscription_queue, health.clone(), async move |group| {
+            store::subscription::commit(&subscriptions_db, group).await
+        });
+        let subscriptions_kept = tokio::spawn(subscriptions_kept);
         let writes = tokio::spawn(keep_records(db, record_queue, health.clone()));
         let ended = async move {
             let _ = commits.await;
             let _ = writes.await;
             let _ = bans_kept.await;
+            let _ = subscriptions_kept.await;
         };
-        (Keeper { basket, records, bans, health }, ended)
+        (Keeper { basket, records, bans, subscriptions, health }, ended)
     }
 
     /// Hands a batch over; false if there is no place.
@@ -189,6 +199,13 @@ impl Keeper {
     pub fn ban(&self, change: BanChange) {
         if self.bans.try_send(change).is_err() {
             tracing::warn!("a ban found no place to wait; it will not outlive a restart");
+        }
+    }
+
+    /// Hands a subscription over. One that finds no place goes on all the same, until the next start.
+    pub fn remember(&self, change: SubscriptionChange) {
+        if self.subscriptions.try_send(change).is_err() {
+            tracing::warn!("a subscription found no place to wait; after a restart its phone has to ask again");
         }
     }
 }
@@ -312,14 +329,20 @@ async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>,
     }
 }
 
-async fn keep_bans(db: Db, mut queue: mpsc::Receiver<BanChange>, health: StoreHealth) {
+/// Writes what nobody waits for, all that is there at once, until it is written.
+async fn keep<T>(
+    what: &'static str,
+    mut queue: mpsc::Receiver<T>,
+    health: StoreHealth,
+    commit: impl AsyncFn(&[T]) -> Result<(), StoreError>,
+) {
     let mut group = Vec::new();
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut tries = 0;
-        while health.watch(store::ban::commit(&db, &group)).await.is_err() {
+        while health.watch(commit(&group)).await.is_err() {
             tries += usize::from(queue.is_closed());
             if tries >= LAST_TRIES {
-                return tracing::error!(lost = group.len(), "bans could not be written before the end");
+                return tracing::error!(what, lost = group.len(), "not all could be written before the end");
             }
             sleep(AGAIN).await;
         }

@@ -12,6 +12,7 @@ pub mod extension;
 pub mod house;
 mod lane;
 pub mod number;
+pub mod subscription;
 pub mod trunk;
 
 use std::fmt::Display;

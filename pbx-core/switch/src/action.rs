@@ -8,6 +8,7 @@ use crate::call::CallRecord;
 use crate::door::BanChange;
 use crate::registrar::BindingChange;
 use crate::status::Published;
+use crate::subscription::SubscriptionChange;
 
 /// A batch of changes on its way to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub enum Action {
     Publish(Published),
     /// Keep this.
     Record(Box<CallRecord>),
+    /// Keep a subscription, or forget it.
+    Remember(SubscriptionChange),
     /// Turn a source away, or let it in again, and keep that.
     Ban(BanChange),
     /// The last call has ended after [`Drain`](crate::event::Event::Drain).

@@ -9,7 +9,8 @@ use pbx_sip::flow::Flow;
 use crate::action::SaveKey;
 use crate::call::CallKey;
 use crate::dialplan::Dialplan;
-use crate::directory::Directory;
+use crate::directory::{Directory, ExtensionNumber};
+use crate::subscription::message_summary::MessagesWaiting;
 
 /// One event; handled to its end before the next.
 #[derive(Clone, Debug)]
@@ -55,6 +56,13 @@ pub enum Event {
         ticket: u64,
         /// The ways.
         ways: Result<Vec<Flow>, pbx_sip::target::ResolveError>,
+    },
+    /// Messages wait in the box of an extension, or do not any more.
+    MessagesWaiting {
+        /// Whose.
+        of: ExtensionNumber,
+        /// How many.
+        waiting: MessagesWaiting,
     },
     /// An administrator ends a call.
     HangUp {

@@ -15,5 +15,6 @@ pub mod event;
 pub mod feature;
 pub mod registrar;
 pub mod status;
+pub mod subscription;
 pub mod switch;
 pub mod trunking;

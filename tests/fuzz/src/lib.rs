@@ -19,4 +19,5 @@ pub const BODIES: &[(&str, Body)] = &[
     ("sdp", others::sdp),
     ("rtp", others::rtp),
     ("dialplan", others::dialplan),
+    ("presence", others::presence),
 ];

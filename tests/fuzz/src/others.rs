@@ -4,6 +4,7 @@ use pbx_media::rtcp::{Compound, Packet};
 use pbx_media::rtp::{self, Header, Reception};
 use pbx_sip::sdp::{Description, Direction, Local, agreed};
 use pbx_switch::dialplan::Dialplan;
+use pbx_switch::subscription::presence::{self, Presence};
 
 /// A peer's description: bounded, and our answer to it is SDP of the same streams.
 pub fn sdp(octets: &[u8]) {
@@ -40,6 +41,13 @@ pub fn rtp(octets: &[u8]) {
         }
         let _ = (reception.block(), reception.lost(), reception.jitter_us(8000), reception.jitter_us(0));
     }
+}
+
+/// What somebody says of themselves reads the same when it is passed on.
+pub fn presence(octets: &[u8]) {
+    let Ok(said) = presence::read(octets) else { return };
+    let written = Presence::There(said).document("201", "pbx.example");
+    assert_eq!(presence::read(written.as_bytes()), Ok(said));
 }
 
 /// A plan: every mistake has its place in the text, and a plan that is taken reads the same again.

@@ -48,6 +48,11 @@ fn dialplan() {
 }
 
 #[test]
+fn presence() {
+    run("presence");
+}
+
+#[test]
 fn every_body_is_run() {
     let source = include_str!("bounded.rs");
     for (name, _) in BODIES {
@@ -115,6 +120,16 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
                 message[at + 4..].starts_with(b"v=").then(|| message[at + 4..].to_vec())
             };
             messages().iter().filter_map(body).chain([text]).collect()
+        }
+        "presence" => {
+            let said = |inside: &str| {
+                format!("<presence xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"sip:201@x\"><tuple id=\"t\"><status><basic>open</basic></status></tuple>{inside}</presence>").into_bytes()
+            };
+            vec![
+                said("<rpid:activities><rpid:away/></rpid:activities>"),
+                said("<note>Do not disturb</note>"),
+                said("<a:person><rpid:busy/></a:person>"),
+            ]
         }
         "rtp" => {
             let packet = [&[0x80, 0x88, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7][..], &[0xd5; 28]].concat();

@@ -649,7 +649,7 @@ impl World {
                 Action::Resolve { .. } => {}
                 Action::Record(record) => self.record(&record),
                 // What would be turned away goes on here: a worse world than a real one.
-                Action::Ban(_) => {}
+                Action::Ban(_) | Action::Remember(_) => {}
                 Action::Drained => self.drained = true,
             }
         }

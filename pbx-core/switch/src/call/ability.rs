@@ -4,7 +4,7 @@ use pbx_sip::message::{HeaderName, Message, Method};
 use serde::{Deserialize, Serialize};
 
 /// Methods that we answer.
-pub(crate) const METHODS: [Method; 11] = [
+pub(crate) const METHODS: [Method; 13] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -16,10 +16,13 @@ pub(crate) const METHODS: [Method; 11] = [
     Method::Refer,
     Method::Message,
     Method::Register,
+    Method::Subscribe,
+    Method::Publish,
 ];
 
 /// The same, as Allow says it.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, MESSAGE, REGISTER";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, MESSAGE, REGISTER, SUBSCRIBE, PUBLISH";
 
 /// Extensions that a request may require of us.
 pub(crate) const OPTION_TAGS: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];

@@ -73,6 +73,9 @@ pub struct Leg {
     pub(crate) asking: Asking,
     /// Its INVITE that waits for our final response or its ACK.
     pub server: Option<ServerKey>,
+    /// Its tag in the first word that it rings.
+    #[serde(default)]
+    pub(crate) rings_with: Option<String>,
     /// Its first INVITE was acknowledged.
     pub acknowledged: bool,
     /// Our INVITE to it.
@@ -128,6 +131,7 @@ impl Leg {
             min_se_s: 0,
             asking: Asking::default(),
             server: None,
+            rings_with: None,
             acknowledged: false,
             client: None,
             invite: Bytes::new(),
@@ -244,6 +248,13 @@ impl Leg {
             let tag = invite.from().ok().and_then(|from| from.tag());
             invite.call_id() == Ok(call_id) && tag.is_some_and(|tag| tags.contains(&tag))
         })
+    }
+
+    /// The dialog of a phone that rings: Call-ID, its tag and ours.
+    pub(crate) fn named(&self) -> Option<(String, String, String)> {
+        let invite = Message::parse(self.invite.clone()).ok()?;
+        let ours = invite.from().ok()?.tag()?.to_owned();
+        Some((invite.call_id().ok()?.to_owned(), self.rings_with.clone()?, ours))
     }
 
     /// Gives its media back and says how it ended; once.

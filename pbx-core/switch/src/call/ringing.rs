@@ -138,6 +138,9 @@ impl Call {
         let alone = self.b.iter().filter(|leg| leg.state != LegState::Over).count() == 1;
         let before = self.b[place].state;
         self.b[place].state = LegState::Ringing;
+        if let Some(tag) = message.to().ok().and_then(|to| to.tag()).filter(|_| self.b[place].rings_with.is_none()) {
+            self.b[place].rings_with = Some(tag.to_owned());
+        }
         self.reached(place, message);
         if let (true, Some(answer), Some(_)) = (alone, described, &self.a.remote)
             && self.connect(place, answer, outside)

@@ -185,6 +185,7 @@ impl Switch {
         let due = ongoing.call.due();
         let (due_before, handed) = (std::mem::replace(&mut ongoing.due, due), ongoing.call.handed.is_some());
         self.calls.insert(key, ongoing);
+        self.call_touched(key);
         self.set_due(key, due_before, due);
         if handed {
             self.tell_of_transfer(key, now);
@@ -223,6 +224,7 @@ impl Switch {
 
     pub(super) fn over(&mut self, key: CallKey, now: Now) {
         self.tell_of_transfer(key, now);
+        self.call_touched(key);
         let Some(ongoing) = self.calls.get_mut(&key) else { return };
         ongoing.closing = ongoing.call.open_media().collect();
         let (closed, due) = (ongoing.closing.is_empty(), ongoing.due.take());

@@ -9,6 +9,7 @@ use pbx_sip::stack::{ClientKey, Heard, ServerKey};
 use crate::call::CallKey;
 use crate::call::ability::{ALLOW, METHODS, OPTION_TAGS, SUPPORTED};
 use crate::door::Offence;
+use crate::subscription::ALLOW_EVENTS;
 use crate::switch::Switch;
 use crate::trunking::TrunkFailure;
 
@@ -49,7 +50,8 @@ impl Switch {
 
     /// Nothing came of a request of ours.
     fn nothing_came(&mut self, key: ClientKey, failure: TrunkFailure, now: Now) {
-        if self.text_answered(key, None, now) || self.line_answered(key, Err(failure), now) {
+        if self.text_answered(key, None, now) || self.line_answered(key, Err(failure), now) || self.notify_answered(key, None, now)
+        {
             return;
         }
         if let Some((call, leg)) = self.index.clients.remove(&key) {
@@ -80,6 +82,8 @@ impl Switch {
                 self.describe_ourselves(key, message, now);
             }
             Method::Message => self.message(key, flow, message, now),
+            Method::Subscribe => self.subscribe(key, flow, message, now),
+            Method::Publish => self.publish_presence(key, flow, message, now),
             Method::Invite if message.max_forwards() == Ok(Some(0)) => self.refuse(key, message, 483, now),
             Method::Invite => self.invite(key, flow, message, now),
             // BYE, INFO: of a dialog that we do not know.
@@ -88,6 +92,9 @@ impl Switch {
     }
 
     pub(super) fn request_in_dialog(&mut self, key: ServerKey, flow: Flow, dialog: &DialogId, message: &Message, now: Now) {
+        if *message.method() == Method::Subscribe && self.resubscribe(key, flow, dialog, message, now) {
+            return;
+        }
         let Some((call, leg)) = self.index.dialogs.get(dialog).copied() else { return self.refuse(key, message, 481, now) };
         let Some(ongoing) = self.calls.get_mut(&call) else { return self.refuse(key, message, 481, now) };
         let in_order = ongoing.call.in_order(leg, message);
@@ -108,12 +115,16 @@ impl Switch {
             Method::Prack => self.with_call(call, now, |call, outside| call.pracked(leg, key, message, outside)),
             Method::Update => self.with_call(call, now, |call, outside| call.updated(leg, key, message, outside)),
             Method::Options => self.describe_ourselves(key, message, now),
+            Method::Subscribe => self.refuse_event(key, message, now),
             _ => self.refuse(key, message, 405, now),
         }
     }
 
     pub(super) fn response(&mut self, key: ClientKey, flow: Flow, message: &Message, now: Now) {
-        if self.text_answered(key, message.status(), now) || self.line_answered(key, Ok(message), now) {
+        if self.text_answered(key, message.status(), now)
+            || self.line_answered(key, Ok(message), now)
+            || self.notify_answered(key, message.status(), now)
+        {
             return;
         }
         let known = self.index.clients.get(&key).copied().filter(|(call, _)| self.calls.contains_key(call));
@@ -133,7 +144,8 @@ impl Switch {
     /// What we can do (RFC 3261 11.2).
     fn describe_ourselves(&mut self, key: ServerKey, message: &Message, now: Now) {
         let response = self.reply(message, 200).header(HeaderName::Allow, ALLOW).header(HeaderName::Accept, "application/sdp");
-        self.stack.respond(key, response.header(HeaderName::Supported, SUPPORTED).build(), now);
+        let response = response.header(HeaderName::Supported, SUPPORTED).header(HeaderName::AllowEvents, ALLOW_EVENTS);
+        self.stack.respond(key, response.build(), now);
     }
 
     /// Our 2xx was acknowledged, or never will be: what waited for that may be sent (RFC 3261 15).

@@ -5,7 +5,9 @@ mod guarding;
 mod hearing;
 mod lines;
 mod messaging;
+mod publishing;
 mod registering;
+mod subscribing;
 mod transferring;
 mod written;
 
@@ -33,6 +35,7 @@ use crate::event::Event;
 use crate::feature::Feature;
 use crate::registrar::{Binding, BindingChange, Expiry, Registrar};
 use crate::status::{Change, Published};
+use crate::subscription::table::Subscriptions;
 
 pub use written::Written;
 
@@ -86,6 +89,7 @@ pub struct Switch {
     goodbyes: BTreeMap<ServerKey, (Builder, Flow)>,
     messages: messaging::UnderWay,
     lines: lines::Lines,
+    subscriptions: Subscriptions,
     ports: VecDeque<PortPair>,
     /// Ports of calls that were read back; media says that they are free, and they are not.
     held: BTreeMap<LegKey, PortPair>,
@@ -155,6 +159,7 @@ impl Switch {
             goodbyes: BTreeMap::new(),
             messages: messaging::UnderWay::default(),
             lines: lines::Lines::default(),
+            subscriptions: Subscriptions::default(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
             media: VecDeque::new(),
@@ -192,9 +197,11 @@ impl Switch {
             Event::DirectoryChanged(directory) => {
                 self.directory_changed(directory);
                 self.lines_changed(now);
+                self.subscriptions_of_directory(now);
             }
             Event::DialplanChanged { plan, revision } => (self.dialplan, self.plan_revision) = (plan, revision),
             Event::Saved { batch, stored } => self.saved(batch, stored, now),
+            Event::MessagesWaiting { of, waiting } => self.messages_waiting(of, waiting, now),
             Event::HangUp { call } => self.with_call(call, now, |call, outside| call.hang_up(Outcome::HungUp, outside)),
             Event::Drain => self.draining = true,
             Event::EndCalls => {
@@ -213,6 +220,8 @@ impl Switch {
         self.bindings_gone(lapsed);
         self.bans_lapse(now);
         self.lines_due(now);
+        self.subscriptions_due(now);
+        self.publications_due(now);
         while let Some((&(when, key), ())) = self.wakes.first_key_value() {
             if when > now.tick {
                 break;
@@ -244,7 +253,10 @@ impl Switch {
         let lapse = self.registrar.next_lapse().map(|when| now.tick + (when - now.wall));
         let wake = self.wakes.first_key_value().map(|((when, _), ())| *when);
         let due = self.dues.first_key_value().map(|((when, _), ())| *when);
-        [self.stack.poll_deadline(), lapse, bans, wake, due, self.lines.next()].into_iter().flatten().min()
+        [self.stack.poll_deadline(), lapse, bans, wake, due, self.lines.next(), self.subscriptions.next(now)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Calls that are not over.
@@ -277,6 +289,7 @@ impl Switch {
             ("ports of calls that were read back", self.held.len()),
             ("BYEs that wait for an ACK", self.goodbyes.len()),
             ("texts on their way", self.messages.len()),
+            ("notifications on their way", self.subscriptions.under_way()),
             ("registrations that wait for the disk", self.waiting_for_disk.len()),
         ]
     }
@@ -314,7 +327,9 @@ impl Switch {
 
     /// Drains what the step left: heard messages, media commands, octets.
     fn settle(&mut self, now: Now) {
-        self.guarded(now, |_| {});
+        self.guarded(now, |switch| switch.tell_watchers(now));
+        // What the stack heard meanwhile may have touched others.
+        self.guarded(now, |switch| switch.tell_watchers(now));
         while let Some(command) = self.media.pop_front() {
             self.actions.push_back(Action::Media(command));
         }

@@ -72,6 +72,11 @@ impl Switch {
         let Registering { key, message, extension, changes } = waiting;
         if stored {
             self.registered(key, &message, &extension, now);
+            for change in &changes {
+                if let BindingChange::Put(binding) = change {
+                    self.tell_new_phone(&extension, &binding.contact, now);
+                }
+            }
         } else {
             self.registrar.not_stored(&extension, changes);
             let response = self.reply(&message, 503).header(HeaderName::RetryAfter, "30").build();
@@ -139,6 +144,7 @@ impl Switch {
     }
 
     pub(super) fn publish_registration(&mut self, extension: &ExtensionNumber) {
+        self.touched(extension);
         let devices = self.registrar.bindings(extension.as_str()).iter().map(|binding| Device {
             contact: binding.contact.clone(),
             user_agent: binding.user_agent.clone(),

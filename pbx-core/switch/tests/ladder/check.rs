@@ -11,6 +11,7 @@
 //! | `201 -> REFER call=1 to=203@pbx.test`, `201 -> REFER call=1 replaces=2`, `203 -> INVITE 202 place=202/1` | speaks in its first call; names its second, or the first of another phone |
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
 //! | `line: a priority=2 channels=1`, `off a`, `number: +33199001234 201`, `state: a up` | a carrier and its account, which is given up; a number of the house; what the pages show |
+//! | `messages 201 2/1`, `subscriptions: 1` | new and old messages wait for an extension; subscriptions on disk |
 //! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
 //! | `store fails`, `store waits`, `saved` | how the disk does |
@@ -41,6 +42,8 @@ use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
 use pbx_switch::status::Change;
+use pbx_switch::subscription::message_summary::MessagesWaiting;
+use pbx_switch::subscription::{Subscription, SubscriptionChange, SubscriptionKey};
 use pbx_switch::switch::{Switch, SwitchConfig, Written};
 use pbx_switch::trunking::LineStatus;
 
@@ -71,6 +74,7 @@ struct House {
     plane: Plane,
     phones: Vec<Phone>,
     disk: BTreeMap<(String, String), Binding>,
+    subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     store: Store,
     waiting: Vec<(SaveKey, Vec<BindingChange>)>,
     records: VecDeque<CallRecord>,
@@ -140,6 +144,7 @@ impl House {
             plane: Plane::default(),
             phones: Vec::new(),
             disk: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
             store: Store::Works,
             waiting: Vec::new(),
             records: VecDeque::new(),
@@ -191,6 +196,16 @@ impl House {
             "wait" => self.wait(duration(rest)),
             "drain" => self.tell(Event::Drain),
             "drained" => self.assert(self.drained, "the switch has not said that it is drained"),
+            "messages" => {
+                let (of, waiting) = rest.split_once(' ').unwrap();
+                let (new, old) = waiting.split_once('/').unwrap();
+                let waiting =
+                    MessagesWaiting { new: new.parse().unwrap(), old: old.parse().unwrap(), ..MessagesWaiting::default() };
+                self.tell(Event::MessagesWaiting { of: ExtensionNumber::new(of).unwrap(), waiting });
+            }
+            "subscriptions" => {
+                self.equal(self.subscriptions.len().to_string(), rest.to_owned(), "subscriptions on disk");
+            }
             "hang" => {
                 let call = *self.live.last().expect("a call to hang up");
                 self.tell(Event::HangUp { call });
@@ -375,8 +390,8 @@ impl House {
         }
         // A challenge is answered without a word in the ladder, unless it wants to see it.
         let asks = verb == "REGISTER" && words.value("user").is_none()
-            || matches!(verb, "INVITE" | "MESSAGE") && words.argument.is_some()
-            || verb == "REFER";
+            || matches!(verb, "INVITE" | "MESSAGE" | "SUBSCRIBE") && words.argument.is_some()
+            || matches!(verb, "REFER" | "PUBLISH");
         if asks && !words.has("bare") && !words.has("wrong") {
             let challenged = |text: &Text| text.status() == Some(401);
             if self.phones[phone].inbox.back().is_some_and(challenged) {
@@ -423,7 +438,10 @@ impl House {
                 let fine = found.iter().any(|value| value.contains(part)) != wanted.is_some();
                 self.assert(fine, &format!("{name} is {found:?}, not `{part}`, in\n{}", text.0));
             }
-            if let Some(body) = words.value("body") {
+            for part in words.each("without") {
+                self.assert(!text.body().contains(part), &format!("the body has `{part}`, in\n{}", text.0));
+            }
+            for body in words.each("body") {
                 self.assert(text.body().contains(body), &format!("the body is not `{body}`, in\n{}", text.0));
             }
             if let Some(uri) = words.value("uri") {
@@ -506,6 +524,13 @@ impl House {
                 let ways: Vec<Flow> = targets.iter().filter_map(way_to).collect();
                 Some(Event::Resolved { ticket, ways: if ways.is_empty() { Err(ResolveError::NoSuchName) } else { Ok(ways) } })
             }
+            Action::Remember(change) => {
+                match change {
+                    SubscriptionChange::Put(subscription) => _ = self.subscriptions.insert(subscription.key, *subscription),
+                    SubscriptionChange::Remove(key) => _ = self.subscriptions.remove(&key),
+                }
+                None
+            }
             Action::Ban(change) => {
                 match change {
                     BanChange::Begun(ban) => _ = self.banned.insert(ban.source),
@@ -583,6 +608,7 @@ impl House {
         self.live.clear();
         let free = self.plane.restart();
         self.switch.read(written, self.now);
+        self.switch.resume_subscriptions(self.subscriptions.values().cloned().collect(), self.now);
         let mut events = Vec::new();
         while let Some(action) = self.switch.poll_action() {
             events.extend(self.carry_out(action));

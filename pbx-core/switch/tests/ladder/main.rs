@@ -21,6 +21,7 @@ mod register;
 mod reliable;
 mod secured;
 mod session_timer;
+mod subscription;
 mod transfer;
 mod trouble;
 mod unfit;

@@ -22,6 +22,10 @@ pub struct Phone {
     /// Challenge it was given, and how often it was used.
     pub challenge: Option<(String, u32)>,
     sessions: Vec<Session>,
+    /// Its subscriptions, by what they are of.
+    subscriptions: BTreeMap<String, Session>,
+    /// The entity tag of what it last published.
+    published: Option<String>,
     /// The last request of each method, to be answered.
     asked: BTreeMap<String, Text>,
     drawn: u32,
@@ -62,6 +66,8 @@ impl Phone {
             sent: Vec::new(),
             challenge: None,
             sessions: Vec::new(),
+            subscriptions: BTreeMap::new(),
+            published: None,
             asked: BTreeMap::new(),
             drawn: 0,
             version: 1,
@@ -92,7 +98,13 @@ impl Phone {
             {
                 session.heard(&text);
             }
-            if matches!(text.method(), "INVITE" | "REGISTER" | "MESSAGE" | "REFER") {
+            if let Some(session) = self.subscriptions.values_mut().find(|session| session.call_id == call_id) {
+                session.heard(&text);
+            }
+            if let Some(tag) = text.header("SIP-ETag") {
+                self.published = Some(tag.to_owned());
+            }
+            if matches!(text.method(), "INVITE" | "REGISTER" | "MESSAGE" | "REFER" | "SUBSCRIBE" | "PUBLISH") {
                 let challenge = text.headers("WWW-Authenticate").find(|value| value.contains("algorithm=MD5"));
                 self.challenge = challenge.map(|value| (value.to_owned(), 0)).or(self.challenge.take());
             }
@@ -120,6 +132,8 @@ impl Phone {
             "raw" => words.argument.clone().unwrap_or_default().replace("\\n", "\r\n"),
             "REGISTER" => self.register(words),
             "INVITE" if words.argument.is_some() => self.invite(words),
+            "SUBSCRIBE" if words.argument.is_some() => self.subscribe(words),
+            "PUBLISH" => self.publish(words),
             "ACK" => self.acknowledge(words),
             "CANCEL" => self.cancel(),
             status if status.parse::<u16>().is_ok() => self.answer(status, words),
@@ -144,7 +158,13 @@ impl Phone {
         let text = format!("{}\r\nAuthorization: {authorization}\r\n\r\n{body}", kept.join("\r\n"));
         match method.as_str() {
             "REGISTER" => self.register_cseq = cseq + 1,
-            "MESSAGE" => {}
+            "MESSAGE" | "PUBLISH" => {}
+            "SUBSCRIBE" => {
+                let call_id = last.call_id().to_owned();
+                if let Some(session) = self.subscriptions.values_mut().find(|session| session.call_id == call_id) {
+                    (session.cseq, session.invite_cseq) = (cseq + 1, cseq + 1);
+                }
+            }
             "REFER" => {
                 if let Some(session) = self.sessions.last_mut() {
                     session.cseq = cseq + 1;
@@ -226,6 +246,76 @@ impl Phone {
             number: self.sessions.len() + 1,
         });
         text
+    }
+
+    /// `SUBSCRIBE dialog of=202 expires=600`: the first time outside a dialog, after that in it, unless `anew`.
+    fn subscribe(&mut self, words: &Words) -> String {
+        let package = words.argument.clone().unwrap_or_default();
+        let of = words.value("of").unwrap_or(&self.extension).to_owned();
+        let name = format!("{package} {of}");
+        if words.has("anew") || !self.subscriptions.contains_key(&name) {
+            let (call_id, tag) = (self.draw("watch"), self.draw("t"));
+            let uri = format!("sip:{of}@pbx.test");
+            let local = format!("<sip:{}@pbx.test>;tag={tag}", self.extension);
+            let session = Session {
+                call_id,
+                local,
+                remote: format!("<{uri}>"),
+                target: uri,
+                routes: Vec::new(),
+                cseq: 0,
+                invite: String::new(),
+                invite_cseq: 0,
+                refused: false,
+                tag,
+                rack: String::new(),
+                number: 0,
+            };
+            self.subscriptions.insert(name.clone(), session);
+        }
+        let session = self.subscriptions.get_mut(&name).unwrap();
+        session.cseq += 1;
+        session.invite_cseq = session.cseq;
+        let session = session.clone();
+        let event = words.value("event").unwrap_or(&package).to_owned();
+        let mut writing = self
+            .started("SUBSCRIBE", &session.target)
+            .header("From", &session.local)
+            .header("To", &session.remote)
+            .header("Call-ID", &session.call_id)
+            .header("CSeq", &format!("{} SUBSCRIBE", session.cseq))
+            .header("Contact", &self.contact())
+            .header("Event", &event);
+        if let Some(expires) = words.value("expires") {
+            writing = writing.header("Expires", expires);
+        }
+        writing.body("")
+    }
+
+    /// `PUBLISH busy`, `PUBLISH again` (the time alone), `PUBLISH gone`.
+    fn publish(&mut self, words: &Words) -> String {
+        let said = words.argument.as_deref().unwrap_or("open");
+        let uri = format!("sip:{}@pbx.test", words.value("of").unwrap_or(&self.extension));
+        let call_id = self.draw("publish");
+        let mut writing = self
+            .started("PUBLISH", &uri)
+            .header("From", &format!("<sip:{}@pbx.test>;tag=p", self.extension))
+            .header("To", &format!("<{uri}>"))
+            .header("Call-ID", &call_id)
+            .header("CSeq", "1 PUBLISH")
+            .header("Event", "presence")
+            .header("Expires", if said == "gone" { "0" } else { words.value("expires").unwrap_or("600") });
+        if let Some(tag) = self.published.clone().filter(|_| matches!(said, "again" | "gone" | "instead")) {
+            writing = writing.header("SIP-If-Match", &tag);
+        }
+        if matches!(said, "again" | "gone") {
+            return writing.body("");
+        }
+        let activity = if said == "open" { String::new() } else { format!("<activities><{said}/></activities>") };
+        let document = format!(
+            "<presence entity=\"{uri}\"><tuple id=\"t\"><status><basic>open</basic></status></tuple><person>{activity}</person></presence>"
+        );
+        writing.header("Content-Type", words.value("type").unwrap_or("application/pidf+xml")).raw_body(&document)
     }
 
     /// A request in the dialog; `OPTIONS pbx` and its like stand outside one.

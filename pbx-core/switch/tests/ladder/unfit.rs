@@ -8,9 +8,8 @@ fn what_we_cannot_do() {
         "methods",
         "
         phones: 201
-        201 -> PUBLISH pbx    201 <- 405 {Allow: INVITE}
+        201 -> NOTIFY pbx    201 <- 405 {Allow: INVITE}
         201 -> NEWMETHOD pbx    201 <- 501 {Allow: INVITE}
-        201 -> SUBSCRIBE pbx    201 <- 405
     ",
     );
     check(

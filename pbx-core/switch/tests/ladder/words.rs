@@ -13,7 +13,7 @@ pub struct Words {
     pub headers: Vec<(String, String)>,
 }
 
-const FLAGS: &[&str] = &["nosdp", "sdp", "badsdp", "bare", "wrong", "zero", "shut", "early", "nocontact"];
+const FLAGS: &[&str] = &["nosdp", "sdp", "badsdp", "bare", "wrong", "zero", "shut", "early", "nocontact", "anew"];
 
 impl Words {
     pub fn read(text: &str) -> Words {
@@ -55,6 +55,11 @@ impl Words {
 
     pub fn has(&self, flag: &str) -> bool {
         self.flags.iter().any(|known| known == flag)
+    }
+
+    /// Each value of that name.
+    pub fn each(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub fn value(&self, name: &str) -> Option<&str> {
