@@ -18,6 +18,9 @@ use crate::call::session_timer::SessionTimer;
 use crate::call::update::Asking;
 use crate::call::{LegRecord, Outside, brand};
 
+/// Octets of a tag that others are shown: none that a phone draws is longer, and nobody can take a call by one that is.
+const MAX_TAG: usize = 256;
+
 /// How far a leg has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LegState {
@@ -254,7 +257,8 @@ impl Leg {
     pub(crate) fn named(&self) -> Option<(String, String, String)> {
         let invite = Message::parse(self.invite.clone()).ok()?;
         let ours = invite.from().ok()?.tag()?.to_owned();
-        Some((invite.call_id().ok()?.to_owned(), self.rings_with.clone()?, ours))
+        let theirs = self.rings_with.clone().filter(|tag| tag.len() <= MAX_TAG)?;
+        Some((invite.call_id().ok()?.to_owned(), theirs, ours))
     }
 
     /// Gives its media back and says how it ended; once.

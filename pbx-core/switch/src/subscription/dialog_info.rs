@@ -62,6 +62,13 @@ impl DialogLine {
     }
 }
 
+impl DialogLine {
+    /// Is its phone occupied by it? One that is only rung is not.
+    pub fn occupies(&self) -> bool {
+        self.initiator || self.state == DialogState::Confirmed
+    }
+}
+
 /// A document: everything, or what is not as it was told. None if nothing has changed.
 pub fn document(
     entity: &str,

@@ -180,12 +180,17 @@ impl Switch {
     pub(super) fn with_call(&mut self, key: CallKey, now: Now, step: impl FnOnce(&mut Call, &mut Outside<'_>) -> Signal) {
         let Some(mut ongoing) = self.calls.remove(&key) else { return };
         let was_answered = ongoing.call.answered.is_some();
+        let shape = self.shape_of(&ongoing.call);
         let signal = catch_unwind(AssertUnwindSafe(|| step(&mut ongoing.call, &mut self.outside(now))));
         let answered = !was_answered && ongoing.call.answered.is_some();
         let due = ongoing.call.due();
         let (due_before, handed) = (std::mem::replace(&mut ongoing.due, due), ongoing.call.handed.is_some());
+        // What media counts changes nothing for whoever watches.
+        let differs = self.shape_of(&ongoing.call) != shape;
         self.calls.insert(key, ongoing);
-        self.call_touched(key);
+        if differs {
+            self.call_touched(key);
+        }
         self.set_due(key, due_before, due);
         if handed {
             self.tell_of_transfer(key, now);

@@ -12,7 +12,7 @@ use pbx_sip::message::{Builder, HeaderName, Message, Method, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey};
 
 use crate::action::Action;
-use crate::call::{CallKey, is_sips};
+use crate::call::{Call, CallKey, LegState, is_sips};
 use crate::directory::ExtensionNumber;
 use crate::subscription::dialog_info::{self, DialogLine};
 use crate::subscription::presence::Presence;
@@ -24,6 +24,15 @@ use crate::switch::Switch;
 
 /// Within this time after a start all phones are told how things are, not all at once.
 const AFTER_START: Duration = Duration::from_secs(3);
+
+/// Octets of what is kept of a SUBSCRIBE's dialog: a phone needs a few hundred.
+const MAX_DIALOG: usize = 4_096;
+
+/// Calls of one extension that a watcher is told of: more do not fit into a datagram, nor behind a lamp.
+const MAX_LINES: usize = 16;
+
+/// What watchers see of a call: the caller was told that it rings; how far each leg is, and whether it holds.
+type Shape = (bool, Vec<(LegKey, LegState, bool)>);
 
 impl Switch {
     /// Goes on with the subscriptions that the store kept; each is told how things are.
@@ -56,12 +65,16 @@ impl Switch {
         let Some(event) = EventName::of(message) else { return self.refuse_event(key, message, now) };
         let package = event.package;
         if !is_acceptable(message, package) {
-            return self.refuse(key, message, 406, now);
+            let (kind, subtype) = package.content_type();
+            let response = self.reply(message, 406).header(HeaderName::Accept, format!("{kind}/{subtype}")).build();
+            return self.stack.respond(key, response, now);
         }
         if is_sips(message.request_uri()) && flow.transport != Transport::Tls {
             return self.refuse(key, message, 416, now);
         }
         let user = Uri::parse(message.request_uri()).ok().and_then(|uri| uri.user_decoded().map(|user| user.into_owned()));
+        // Phones leave themselves out where they ask for their own box; the SPA of Linksys and Cisco do.
+        let user = user.or_else(|| package.is_private().then(|| watcher.to_string()));
         let watched =
             user.and_then(|user| self.directory.extension(&user).filter(|known| known.enabled).map(|known| known.number.clone()));
         let Some(watched) = watched else { return self.refuse(key, message, 404, now) };
@@ -72,9 +85,13 @@ impl Switch {
         let tag = self.entropy.token();
         let Ok(mut dialog) = Dialog::uas(message, &tag) else { return self.refuse(key, message, 400, now) };
         dialog.early = false;
+        if !is_kept(&dialog) {
+            return self.refuse(key, message, 400, now);
+        }
         // A phone that begins anew has forgotten what it had.
         let of_phone = |other: &&Subscription| {
-            (&other.watched, other.package, &other.dialog.remote_target) == (&watched, package, &dialog.remote_target)
+            (&other.watched, other.package, &other.id, &other.dialog.remote_target)
+                == (&watched, package, &event.id, &dialog.remote_target)
         };
         let before: Vec<SubscriptionKey> =
             self.subscriptions.of_watcher(&watcher).filter(of_phone).map(|other| other.key).collect();
@@ -125,7 +142,13 @@ impl Switch {
             Some(489) => self.refuse_event(key, message, now),
             Some(status) => self.refuse(key, message, status, now),
             None => {
+                let before = subscription.dialog.clone();
                 subscription.dialog.refresh_target(message);
+                if !is_kept(&subscription.dialog) {
+                    subscription.dialog = before;
+                    self.refuse(key, message, 400, now);
+                    return true;
+                }
                 (subscription.flow, subscription.told.unreached, subscription.told.whole) = (flow, false, false);
                 let subscription = subscription.clone();
                 let accepted = self.reply(message, 200);
@@ -181,8 +204,19 @@ impl Switch {
         }
     }
 
+    /// Where a phone is registered now that has subscribed: it may be behind another port or another connection than when it did.
+    fn way_to(&self, subscription: &Subscription) -> Option<Flow> {
+        let target = Uri::parse(&subscription.dialog.remote_target).ok()?;
+        let bindings = self.registrar.bindings(subscription.watcher.as_str());
+        let same = bindings.iter().find(|binding| Uri::parse(&binding.contact).is_ok_and(|contact| contact.same_as(&target)));
+        same.map(|binding| binding.flow)
+    }
+
     /// By which of its bindings a phone is reached whose connection is gone: that of its Contact, or the only one of its kind.
     fn way_back(&self, subscription: &Subscription) -> Option<Flow> {
+        if let Some(way) = self.way_to(subscription) {
+            return Some(way);
+        }
         let transport = subscription.flow.transport;
         let alike: Vec<_> = self
             .registrar
@@ -190,8 +224,7 @@ impl Switch {
             .iter()
             .filter(|binding| binding.flow.transport == transport)
             .collect();
-        let same = alike.iter().find(|binding| binding.contact == subscription.dialog.remote_target);
-        same.copied().or(if let [only] = alike[..] { Some(only) } else { None }).map(|binding| binding.flow)
+        if let [only] = alike[..] { Some(only.flow) } else { None }
     }
 
     /// Something about an extension has changed: whoever watches it is told when this event has been dealt with, if it is anything to
@@ -200,6 +233,12 @@ impl Switch {
         if self.subscriptions.watched.contains_key(extension) || self.subscriptions.watching.contains_key(extension) {
             self.subscriptions.touched.insert(extension.clone());
         }
+    }
+
+    /// What watchers see of a call; if none of it differs, nobody need be told. Nothing is looked at while nobody watches.
+    pub(super) fn shape_of(&self, call: &Call) -> Option<Shape> {
+        let legs = || call.legs().map(|leg| (leg.key, leg.state, leg.holds())).collect();
+        (!self.subscriptions.watched.is_empty()).then(|| (call.rang, legs()))
     }
 
     /// A call has begun, changed or ended.
@@ -228,6 +267,7 @@ impl Switch {
             .flat_map(|call| call.legs().map(move |leg| (call, leg)))
             .filter(|(_, leg)| leg.of_house && leg.party == of.as_str())
             .filter_map(|(call, leg)| Some((leg.key, DialogLine::of(call, leg, discreet)?)))
+            .take(MAX_LINES)
             .collect()
     }
 
@@ -248,8 +288,9 @@ impl Switch {
             }
             Package::Presence => {
                 let registered = !self.registrar.bindings(watched.as_str()).is_empty();
-                let busy = !self.lines_of(watched, true).is_empty();
-                let presence = Presence::of(registered, busy, self.subscriptions.said(watched));
+                // Who is only rung is not on the phone yet.
+                let talks = self.lines_of(watched, true).values().any(DialogLine::occupies);
+                let presence = Presence::of(registered, talks, self.subscriptions.said(watched));
                 let document = presence.document(watched.as_str(), domain);
                 unlike(document.clone(), document)
             }
@@ -260,7 +301,9 @@ impl Switch {
             }
             Package::Reg => {
                 let bindings = self.registrar.bindings(watched.as_str());
-                unlike(reg_info::compared(bindings), reg_info::document(watched.as_str(), domain, version, bindings, now.wall))
+                let before = if told.whole { told.body.as_str() } else { "" };
+                let document = reg_info::document(watched.as_str(), domain, version, before, bindings, now.wall);
+                unlike(reg_info::compared(bindings), document)
             }
         }
     }
@@ -290,6 +333,7 @@ impl Switch {
     }
 
     fn send_notify(&mut self, mut subscription: Subscription, state: &str, document: Option<String>, now: Now) -> ClientKey {
+        subscription.flow = self.way_to(&subscription).unwrap_or(subscription.flow);
         let notify = subscription
             .dialog
             .request(&Method::Notify)
@@ -392,6 +436,14 @@ impl Switch {
             self.subscriptions.boxes.remove(&of);
         }
     }
+}
+
+/// A dialog that can be kept on disk: with an address of SIP, and no longer than any phone makes it.
+fn is_kept(dialog: &Dialog) -> bool {
+    let Dialog { id, local, remote, remote_target, route_set, .. } = dialog;
+    let parts = [&id.call_id, &id.remote_tag, local, remote, remote_target];
+    let length: usize = parts.into_iter().chain(route_set).map(String::len).sum();
+    length <= MAX_DIALOG && Uri::parse(remote_target).is_ok_and(|uri| uri.is_sip())
 }
 
 /// Where requests in the dialog are to be sent.

@@ -12,7 +12,7 @@
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
 //! | `line: a priority=2 channels=1`, `off a`, `number: +33199001234 201`, `state: a up` | a carrier and its account, which is given up; a number of the house; what the pages show |
 //! | `messages 201 2/1`, `subscriptions: 1` | new and old messages wait for an extension; subscriptions on disk |
-//! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
+//! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `rebound 203`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
@@ -223,6 +223,12 @@ impl House {
                 self.phones[phone].flow.connection = ConnectionId(self.connections);
                 self.phones[phone].gone = verb == "gone";
                 self.tell(Event::FlowClosed { flow });
+            }
+            // What stands between gives a phone another port than before.
+            "rebound" => {
+                let phone = self.phone(rest);
+                let port = self.phones[phone].flow.remote.port();
+                self.phones[phone].flow.remote.set_port(port + 1);
             }
             // A phone comes back by the first connection of a house that has started again.
             "connected" => {

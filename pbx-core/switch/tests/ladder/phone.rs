@@ -255,7 +255,8 @@ impl Phone {
         let name = format!("{package} {of}");
         if words.has("anew") || !self.subscriptions.contains_key(&name) {
             let (call_id, tag) = (self.draw("watch"), self.draw("t"));
-            let uri = format!("sip:{of}@pbx.test");
+            // `of=pbx.test` names nobody.
+            let uri = if of.contains('.') { format!("sip:{of}") } else { format!("sip:{of}@pbx.test") };
             let local = format!("<sip:{}@pbx.test>;tag={tag}", self.extension);
             let session = Session {
                 call_id,

@@ -113,7 +113,8 @@ fn who_may_watch_and_what() {
         "
         phones: 201 202
         201 -> SUBSCRIBE conference of=202    201 <- 489 {Allow-Events: dialog, message-summary, presence, reg}
-        201 -> SUBSCRIBE dialog of=202 {Accept: text/plain} anew    201 <- 406
+        201 -> SUBSCRIBE dialog of=202 {Accept: text/plain} anew    201 <- 406 {Accept: application/dialog-info+xml}
+        201 -> SUBSCRIBE dialog of=202 anew {Contact: <mailto:a@h>}    201 <- 400
         201 -> SUBSCRIBE dialog of=202 expires=5 anew    201 <- 423 {Min-Expires: 60}
         201 -> SUBSCRIBE dialog of=202 anew {Contact: none}    201 <- 400
         201 -> SUBSCRIBE dialog of=202 expires=99999 anew    201 <- 200 {Expires: 7200}    201 <- NOTIFY    201 -> 200 NOTIFY
@@ -183,6 +184,16 @@ fn messages_wait() {
     ",
     );
     check(
+        "one that does not say whose, as the SPA of Linksys and Cisco: its own",
+        "
+        phones: 201
+        201 -> SUBSCRIBE message-summary of=pbx.test expires=2147483647    201 <- 200 {Expires: 7200}
+        201 <- NOTIFY body=[Message-Account: sip:201@pbx.test]    201 -> 200 NOTIFY
+        201 -> SUBSCRIBE dialog of=pbx.test    201 <- 404
+        201 -> SUBSCRIBE message-summary of=pbx.test expires=0    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY
+    ",
+    );
+    check(
         "one that does not ask is told too, and when it comes",
         "
         phones: 201 202
@@ -202,8 +213,9 @@ fn how_somebody_is() {
         phones: 201 202 203
         203 -> SUBSCRIBE presence of=202 {Accept: application/pidf+xml}    203 <- 200
         203 <- NOTIFY {Content-Type: application/pidf+xml} body=[<basic>open</basic>] without=[activities>]    203 -> 200 NOTIFY
-        201 -> INVITE 202    202 <- INVITE    203 <- NOTIFY body=[<rpid:on-the-phone/>]    203 -> 200 NOTIFY
-        202 -> 486    202 <- ACK    201 <- 486    201 -> ACK    203 <- NOTIFY without=[on-the-phone]    203 -> 200 NOTIFY    record: busy
+        201 -> INVITE 202    202 <- INVITE    202 -> 180    201 <- 180    203 <- nothing
+        202 -> 200    202 <- ACK    201 <- 200    201 -> ACK    203 <- NOTIFY body=[<rpid:on-the-phone/>]    203 -> 200 NOTIFY
+        201 -> BYE    201 <- 200 BYE    202 <- BYE    202 -> 200 BYE    203 <- NOTIFY without=[on-the-phone]    203 -> 200 NOTIFY    record: answered
         202 -> PUBLISH away    202 <- 200 {SIP-ETag} {Expires: 600}    203 <- NOTIFY body=[<rpid:away/>]    203 -> 200 NOTIFY
         202 -> PUBLISH again    202 <- 200    203 <- nothing
         202 -> PUBLISH instead    202 <- 200    203 <- NOTIFY without=[away]    203 -> 200 NOTIFY
@@ -238,7 +250,7 @@ fn ones_own_phones() {
         201 -> SUBSCRIBE reg    201 <- 200    201 <- NOTIFY {Content-Type: application/reginfo+xml} body=[state="active"] body=[<uri>sip:201@192.0.2.1:5060</uri>]    201 -> 200 NOTIFY
         201 -> REGISTER    201 <- 200    201 <- nothing
         phones: 201b    201 <- NOTIFY body=[<uri>sip:201@192.0.2.2:5060</uri>]    201 -> 200 NOTIFY
-        201b -> REGISTER expires=0    201b <- 200    201 <- NOTIFY without=[192.0.2.2]    201 -> 200 NOTIFY
+        201b -> REGISTER expires=0    201b <- 200    201 <- NOTIFY body=[id="sip:201@192.0.2.2:5060" state="terminated" event="unregistered"] body=[state="active"]    201 -> 200 NOTIFY
         201 -> SUBSCRIBE reg expires=0    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY
     "#,
     );
@@ -288,6 +300,17 @@ fn subscriptions_outlive_the_process_and_end() {
     "#,
     );
     check(
+        "a phone behind another port is told where it is registered now",
+        "
+        phones: 201 202 203
+        202 -> SUBSCRIBE dialog of=203    202 <- 200    202 <- NOTIFY    202 -> 200 NOTIFY
+        rebound 202    202 -> REGISTER contact=[<sip:202@192.0.2.2:5060>]    202 <- 200
+        201 -> INVITE 203    203 <- INVITE    202 <- NOTIFY body=[trying]    202 -> 200 NOTIFY
+        203 -> 486    203 <- ACK    201 <- 486    201 -> ACK    202 <- NOTIFY body=[terminated]    202 -> 200 NOTIFY    record: busy
+        202 -> SUBSCRIBE dialog of=203 expires=0    202 <- 200    202 <- NOTIFY    202 -> 200 NOTIFY
+    ",
+    );
+    check(
         "a phone that begins anew has one subscription, not two",
         "
         phones: 201 202
@@ -295,5 +318,27 @@ fn subscriptions_outlive_the_process_and_end() {
         201 -> SUBSCRIBE dialog of=202 anew    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY    subscriptions: 1
         201 -> SUBSCRIBE dialog of=202 expires=0    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY
     ",
+    );
+}
+
+#[test]
+fn bounded() {
+    let one = |id: usize| {
+        format!("201 -> SUBSCRIBE dialog of=202 anew event=[dialog;id={id}]    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY\n")
+    };
+    let hundred: String = (0..100).map(one).collect();
+    check(
+        "a hundred of one extension, whatever its phones",
+        &format!(
+            "
+        phones: 201 202 201b
+        {hundred}
+        subscriptions: 100
+        201 -> SUBSCRIBE dialog of=202 anew event=[dialog;id=100]    201 <- 403    201b -> SUBSCRIBE presence of=202    201b <- 403
+        {}201b -> SUBSCRIBE presence of=202 anew    201b <- 403    subscriptions: 100
+        202 -> SUBSCRIBE presence of=201    202 <- 200    202 <- NOTIFY    202 -> 200 NOTIFY    subscriptions: 101
+    ",
+            one(7)
+        ),
     );
 }
