@@ -103,6 +103,21 @@ pub fn router(desk: Desk) -> Router {
         .with_state(desk)
 }
 
+/// The same over HTTPS: what a browser is to keep to itself it keeps for encrypted connections.
+pub fn secured(router: Router) -> Router {
+    router.layer(middleware::map_response(|mut response: axum::response::Response| async move {
+        let cookies: Vec<HeaderValue> = response.headers().get_all(axum::http::header::SET_COOKIE).iter().cloned().collect();
+        response.headers_mut().remove(axum::http::header::SET_COOKIE);
+        for cookie in cookies {
+            let secured = [cookie.as_bytes(), b"; Secure"].concat();
+            if let Ok(secured) = HeaderValue::from_bytes(&secured) {
+                response.headers_mut().append(axum::http::header::SET_COOKIE, secured);
+            }
+        }
+        response
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};

@@ -153,6 +153,9 @@ pub struct Rtp {
 pub struct Http {
     /// Where browsers connect.
     pub listen: SocketAddr,
+    /// The same, encrypted, if they may: `off`.
+    #[serde(deserialize_with = "door_of")]
+    pub secure: Option<SocketAddr>,
 }
 
 /// The end.
@@ -188,7 +191,7 @@ impl Default for Sip {
             domain: String::new(),
             name_servers: Vec::new(),
             algorithms: vec![pbx_sip::auth::Algorithm::Md5, pbx_sip::auth::Algorithm::Sha256],
-            md5_only: vec!["baresip".to_owned()],
+            md5_only: vec!["baresip".to_owned(), "JsSIP".to_owned()],
             expires_least_s: 30,
             expires_most_s: 7200,
             ring_s: 60,
@@ -216,7 +219,8 @@ impl Default for Rtp {
 
 impl Default for Http {
     fn default() -> Http {
-        Http { listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)) }
+        let at = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        Http { listen: at(8080), secure: Some(at(8443)) }
     }
 }
 
@@ -374,6 +378,10 @@ impl Config {
         if let Some(text) = variable("PBX_HTTP") {
             self.http.listen = parsed("PBX_HTTP", "address", &text)?;
         }
+        if let Some(text) = variable("PBX_HTTPS") {
+            let fault = || ConfigError::Variable { name: "PBX_HTTPS", fault: Fault::new("address_or_off", &text) };
+            self.http.secure = door(&text).ok_or_else(fault)?;
+        }
         if let Some(text) = variable("PBX_RTP_ADDRESS") {
             self.rtp.address = parsed("PBX_RTP_ADDRESS", "ip", &text)?;
         }
@@ -446,7 +454,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 23, "a new key belongs into the example");
+        assert_eq!(keys, 24, "a new key belongs into the example");
     }
 
     #[test]
@@ -511,6 +519,7 @@ mod tests {
             ("PBX_HTTP", "nowhere", "address"),
             ("PBX_SIP_UDP", "5060", "address"),
             ("PBX_SIP_TLS", "no", "address_or_off"),
+            ("PBX_HTTPS", "8443", "address_or_off"),
             ("PBX_RTP_ADDRESS", "0.0.0.0:1", "ip"),
             ("PBX_RTP_PORTS", "2001-2002", "ports"),
             ("PBX_DOMAIN", "a@b", "domain"),

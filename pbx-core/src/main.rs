@@ -1,6 +1,8 @@
 //! `pbx`: joins the telephone system and its administration.
 #![forbid(unsafe_code)]
 
+mod web;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -163,7 +165,7 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
     })?;
     let desk = Desk::open(config).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
     let opening = desk.opening(listener.local_addr()?).await.map_err(|error| anyhow!(store_sentence(lang, &error)))?;
-    let running = start::open(opening).await.map_err(|error| anyhow!(start_sentence(lang, &error)))?;
+    let mut running = start::open(opening).await.map_err(|error| anyhow!(start_sentence(lang, &error)))?;
     let listening = running.listening.clone();
     let live = Live {
         switch: running.switch.clone(),
@@ -174,13 +176,14 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
     let desk = desk.with_live(live);
     let control = command::serve_control(desk.clone())
         .map_err(|error| anyhow!(file_sentence(lang, "cli.error.write", &desk.data_dir().join(command::CONTROL_SOCKET), &error)))?;
-    let router = admin_web::router(desk.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let web = tokio::spawn(async move { axum::serve(listener, router).await });
+    let web = web::serve(listener, running.https.take(), admin_web::router(desk.clone()), running.websockets.clone());
+    let web = tokio::spawn(web);
     let params = [
         ("sip_udp", listening.sip_udp.to_string()),
         ("sip_tcp", listening.sip_tcp.to_string()),
         ("sip_tls", listening.sip_tls.map_or_else(|| text(lang, "cli.off", &[]), |address| address.to_string())),
         ("http", listening.http.to_string()),
+        ("https", listening.https.map_or_else(|| text(lang, "cli.off", &[]), |address| format!("https://{address}"))),
     ];
     println!("{}", text(lang, "cli.ready", &params));
     match administrator::first_link(&desk).await {

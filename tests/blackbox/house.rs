@@ -52,6 +52,7 @@ pub struct House {
     pub sip_tcp: SocketAddr,
     pub sip_tls: SocketAddr,
     pub http: SocketAddr,
+    pub https: SocketAddr,
 }
 
 impl House {
@@ -91,6 +92,7 @@ impl House {
             sip_tcp: nowhere,
             sip_tls: nowhere,
             http: nowhere,
+            https: nowhere,
         }
     }
 
@@ -139,7 +141,8 @@ impl House {
                 .unwrap_or_else(|| panic!("listening.json has no {key}: {listening}"))
         };
         (self.sip_udp, self.sip_tcp, self.http) = (address("sip_udp"), address("sip_tcp"), address("http"));
-        self.sip_tls = if listening["sip_tls"].is_null() { SocketAddr::from(([127, 0, 0, 1], 0)) } else { address("sip_tls") };
+        let perhaps = |key: &str| if listening[key].is_null() { SocketAddr::from(([127, 0, 0, 1], 0)) } else { address(key) };
+        (self.sip_tls, self.https) = (perhaps("sip_tls"), perhaps("https"));
     }
 
     /// `pbx` with this house's environment.
@@ -155,6 +158,7 @@ impl House {
             .env("PBX_SIP_TCP", "127.0.0.1:0")
             .env("PBX_SIP_TLS", "127.0.0.1:0")
             .env("PBX_HTTP", "127.0.0.1:0")
+            .env("PBX_HTTPS", "127.0.0.1:0")
             .env("PBX_RTP_ADDRESS", "127.0.0.1")
             .env("PBX_RTP_PORTS", rtp_ports())
             .env("LC_ALL", "en_US.UTF-8")

@@ -20,3 +20,4 @@ mod register;
 mod tls;
 mod transfer;
 mod two_phones;
+mod websocket;

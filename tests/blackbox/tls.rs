@@ -115,7 +115,7 @@ fn a_certificate_that_is_none_is_said_at_the_start_and_the_door_can_stay_shut() 
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && error.contains(said), "{error}");
     }
-    let house = House::start_with(&[("PBX_SIP_TLS", "off")]);
+    let house = House::start_with(&[("PBX_SIP_TLS", "off"), ("PBX_HTTPS", "off")]);
     assert_eq!(house.sip_tls.port(), 0);
     assert!(!house.path("tls").exists());
     house.lives();

@@ -14,6 +14,10 @@ pub enum Transport {
     Tcp,
     /// The same, encrypted.
     Tls,
+    /// Messages over a WebSocket (RFC 7118): from browsers, and only ever opened by them.
+    Ws,
+    /// The same, encrypted.
+    Wss,
 }
 
 impl Transport {
@@ -21,7 +25,7 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Transport::Udp => false,
-            Transport::Tcp | Transport::Tls => true,
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => true,
         }
     }
 
@@ -30,15 +34,37 @@ impl Transport {
         match self {
             Transport::Udp | Transport::Tcp => 5060,
             Transport::Tls => 5061,
+            Transport::Ws => 80,
+            Transport::Wss => 443,
         }
     }
 
-    /// As it stands in Via: `UDP`, `TCP`, `TLS`.
+    /// Nobody on the way reads it: what `sips:` asks for.
+    pub fn is_secured(self) -> bool {
+        match self {
+            Transport::Udp | Transport::Tcp | Transport::Ws => false,
+            Transport::Tls | Transport::Wss => true,
+        }
+    }
+
+    /// As it stands in a URI: `;transport=tcp`, nothing for UDP. RFC 7118 has one word for both of its own.
+    pub fn param(self) -> &'static str {
+        match self {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+            Transport::Ws | Transport::Wss => ";transport=ws",
+        }
+    }
+
+    /// As it stands in Via: `UDP`, `TCP`, `TLS`, `WS`, `WSS`.
     pub fn as_str(self) -> &'static str {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
             Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
         }
     }
 }
@@ -62,6 +88,12 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Our Contact on it: `<sip:user@192.0.2.1:5060;transport=tcp>`; without `user` if that is empty.
+    pub fn contact(&self, user: &str) -> String {
+        let at = if user.is_empty() { "" } else { "@" };
+        format!("<sip:{user}{at}{}{}>", self.local, self.transport.param())
+    }
+
     /// Do both travel over one connection? Where none is open yet, to one peer.
     pub fn same_connection(&self, other: &Flow) -> bool {
         self.transport == other.transport

@@ -64,7 +64,9 @@ impl Target {
             (Scheme::Sip, said) => said,
             // `sips:` over TCP is TLS (RFC 3261 26.2.2).
             (Scheme::Sips, None | Some(Transport::Tcp | Transport::Tls)) => Some(Transport::Tls),
-            (Scheme::Sips, Some(Transport::Udp)) | (Scheme::Tel | Scheme::Other(_), _) => return None,
+            (Scheme::Sips, Some(Transport::Udp | Transport::Ws | Transport::Wss)) | (Scheme::Tel | Scheme::Other(_), _) => {
+                return None;
+            }
         };
         let host = uri.param("maddr").flatten().unwrap_or(uri.host_bare());
         match host.parse::<IpAddr>() {

@@ -23,6 +23,7 @@ use crate::transport::connections::{Connections, Told};
 use crate::transport::resolver::{Doors, Resolver};
 use crate::transport::trust::Trust;
 use crate::transport::udp::Udp;
+use crate::transport::websocket::WebSockets;
 
 /// Messages and events handled in one turn, of each door.
 const TURN: usize = 64;
@@ -50,6 +51,8 @@ pub struct EventLoop {
     pub tcp: Connections,
     /// Encrypted ones.
     pub tls: Connections,
+    /// Those of browsers.
+    pub websockets: WebSockets,
     /// What connections tell.
     pub told: mpsc::Receiver<Told>,
     /// What everybody else tells.
@@ -237,6 +240,7 @@ impl EventLoop {
                     Transport::Udp => self.udp.send(&flow, &octets),
                     Transport::Tcp => self.tcp.send(&flow, octets),
                     Transport::Tls => self.tls.send(&flow, octets),
+                    Transport::Ws | Transport::Wss => self.websockets.send(&flow, octets),
                 },
                 Action::Media(command) => {
                     self.plane.command(command);
@@ -270,10 +274,12 @@ impl EventLoop {
                 tracing::info!(why = ban.why.as_str(), times = ban.times, "a source is not listened to any more");
                 self.admission.ban(ban.source);
                 connections().for_each(|door| door.ban(ban.source));
+                self.websockets.ban(ban.source);
             }
             BanChange::Ended(source) => {
                 self.admission.lift(*source);
                 connections().for_each(|door| door.lift(*source));
+                self.websockets.lift(*source);
             }
             BanChange::Forgotten(_) => {}
         }

@@ -26,9 +26,11 @@ use crate::store::{self, Db, StoreError};
 use crate::transport::admission::Admission;
 use crate::transport::certificate::{CertificateError, Identity, own_names};
 use crate::transport::connections::{Connections, Limits, Told};
+use crate::transport::https::Https;
 use crate::transport::resolver::{Doors, Resolver};
 use crate::transport::trust::Trust;
 use crate::transport::udp::Udp;
+use crate::transport::websocket::WebSockets;
 use crate::transport::{tcp, tls};
 
 /// Where everything listens; `listening.json` in the data directory.
@@ -42,6 +44,8 @@ pub struct Listening {
     pub sip_tls: Option<SocketAddr>,
     /// The administration.
     pub http: SocketAddr,
+    /// The same, encrypted, unless it is off.
+    pub https: Option<SocketAddr>,
 }
 
 /// Why the house does not open.
@@ -52,7 +56,7 @@ pub enum StartError {
     Port {
         /// Which.
         address: SocketAddr,
-        /// `SIP/UDP`, `SIP/TCP`, `SIP/TLS`, `HTTP`, `RTP`.
+        /// `SIP/UDP`, `SIP/TCP`, `SIP/TLS`, `HTTP`, `HTTPS`, `RTP`.
         what: &'static str,
         /// The variable that changes it.
         variable: &'static str,
@@ -105,6 +109,10 @@ pub struct Running {
     pub health: StoreHealth,
     /// Where everything listens.
     pub listening: Listening,
+    /// The encrypted administration's door, for whoever serves it; given once.
+    pub https: Option<Https>,
+    /// SIP over WebSockets, for whoever moves their frames.
+    pub websockets: WebSockets,
     listening_file: PathBuf,
     db: Db,
     drained: oneshot::Receiver<()>,
@@ -135,8 +143,15 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     // A full queue means that the switch is far behind; figures are told again, and so the plane never waits.
     let plane = Plane::start(plane_config, Box::new(move |event| tell_of_media(&media_events, event)))?;
     let domain_given = config.sip.domain.clone();
-    let identity = config.sip.tls.map(|address| identity(&config, address)).transpose()?;
+    let identity = config.sip.tls.map(|address| identity_at(&config, address)).transpose()?;
     let trust = Trust::new(&config.tls.authorities)?;
+    let secured = config.http.secure.map(|address| -> Result<Https, StartError> {
+        let port = |error| StartError::Port { address, what: "HTTPS", variable: "PBX_HTTPS", error };
+        Https::listen(address, identity_at(&config, address)?).map_err(port)
+    });
+    let https = secured.transpose()?;
+    let websockets = WebSockets::new(limits(&config), told.clone());
+    let websockets_of_loop = websockets.clone();
     let expiry = Expiry {
         least_s: config.sip.expires_least_s,
         most_s: config.sip.expires_most_s,
@@ -191,6 +206,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 udp,
                 tcp,
                 tls,
+                websockets: websockets_of_loop,
                 told: told_queue,
                 events: event_queue,
                 admission: Admission::new(config.sip.messages_per_second),
@@ -206,8 +222,19 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     })?;
     let (sip_udp, sip_tcp, sip_tls) =
         ready.await.map_err(|_| StartError::System(std::io::Error::other("the switch did not start")))??;
-    let listening = Listening { sip_udp, sip_tcp, sip_tls, http };
-    Ok(Running { switch: SwitchHandle { events }, board, health, listening, listening_file, db, drained, kept: Box::pin(kept) })
+    let listening = Listening { sip_udp, sip_tcp, sip_tls, http, https: https.as_ref().map(Https::local) };
+    Ok(Running {
+        switch: SwitchHandle { events },
+        board,
+        health,
+        listening,
+        https,
+        websockets,
+        listening_file,
+        db,
+        drained,
+        kept: Box::pin(kept),
+    })
 }
 
 /// Opens the doors of SIP, on the thread that serves them.
@@ -218,8 +245,7 @@ fn listen(
     told: mpsc::Sender<Told>,
 ) -> Result<(Udp, Connections, Connections), StartError> {
     let port = |address, what, variable| move |error| StartError::Port { address, what, variable, error };
-    let idle = Duration::from_secs(u64::from(config.sip.expires_most_s) + 200);
-    let limits = Limits::new(config.sip.connections, idle);
+    let limits = limits(config);
     let udp = Udp::bind(config.sip.udp).map_err(port(config.sip.udp, "SIP/UDP", "PBX_SIP_UDP"))?;
     let tcp = tcp::listen(config.sip.tcp, limits, told.clone()).map_err(port(config.sip.tcp, "SIP/TCP", "PBX_SIP_TCP"))?;
     let tls = match config.sip.tls.zip(identity) {
@@ -231,8 +257,13 @@ fn listen(
     Ok((udp, tcp, tls))
 }
 
+/// Of connections, each transport for itself.
+fn limits(config: &Config) -> Limits {
+    Limits::new(config.sip.connections, Duration::from_secs(u64::from(config.sip.expires_most_s) + 200))
+}
+
 /// Who we are to those that come by TLS to this address.
-fn identity(config: &Config, address: SocketAddr) -> Result<Identity, CertificateError> {
+fn identity_at(config: &Config, address: SocketAddr) -> Result<Identity, CertificateError> {
     if config.tls.certificate.as_os_str().is_empty() {
         return Identity::own(&config.data_dir, &own_names(&config.sip.domain, own_address(address)));
     }
@@ -397,6 +428,7 @@ mod tests {
     async fn opening(folder: &std::path::Path, udp: SocketAddr) -> Opening {
         let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
         (config.sip.udp, config.sip.tcp, config.sip.tls) = (udp, local(), Some(local()));
+        config.http.secure = Some(local());
         config.rtp.address = local().ip();
         let number = ExtensionNumber::new("201").unwrap();
         let extension = Extension {

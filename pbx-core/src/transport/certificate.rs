@@ -105,14 +105,14 @@ impl Identity {
     }
 
     /// For those who come; what is looked up later is shown to those who come after that.
-    pub(super) fn config(&self) -> Arc<ServerConfig> {
+    pub(super) fn config(&self) -> ServerConfig {
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = match builder.with_protocol_versions(&[&version::TLS13, &version::TLS12]) {
             Ok(builder) => builder,
             Err(error) => unreachable!("the provider has suites for both versions: {error}"),
         };
         let shown: Arc<dyn ResolvesServerCert> = Arc::<Shown>::clone(&self.shown);
-        Arc::new(builder.with_no_client_auth().with_cert_resolver(shown))
+        builder.with_no_client_auth().with_cert_resolver(shown)
     }
 }
 

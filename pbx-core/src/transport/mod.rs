@@ -3,9 +3,12 @@
 pub mod admission;
 pub mod certificate;
 pub mod connections;
+pub mod greeting;
+pub mod https;
 pub mod resolver;
 mod stream;
 pub mod tcp;
 pub mod tls;
 pub mod trust;
 pub mod udp;
+pub mod websocket;

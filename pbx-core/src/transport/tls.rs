@@ -1,39 +1,22 @@
-//! SIP over TLS (RFC 3261 26.2, versions 1.2 and 1.3). Whoever knocks is greeted by a thread of its own: handshakes cost many times
-//! what a message costs, and that thread gives way to calls and sound. Only who has finished its handshake is passed on to the thread
-//! that serves connections. The door of `rustls` and `tokio-rustls`, together with `certificate.rs`.
+//! SIP over TLS (RFC 3261 26.2, versions 1.2 and 1.3): who was greeted (`greeting.rs`) is taken in by the thread that serves connections,
+//! which opens and closes each record itself. The door of `rustls` and `tokio-rustls`, together with `certificate.rs`, `greeting.rs` and
+//! `trust.rs`.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pbx_sip::flow::{Transport, source_of};
-use rustls::{Connection, ServerConfig, ServerConnection};
-use tokio::net::{TcpListener, TcpStream};
+use pbx_sip::flow::Transport;
+use rustls::Connection;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 
 use crate::transport::certificate::Identity;
 use crate::transport::connections::{Connections, Limits, Told};
+use crate::transport::greeting::{Greeted, Manner, greet_at};
 use crate::transport::stream::Stream;
-use crate::transport::tcp::{bind, next};
+use crate::transport::tcp::bind;
 use crate::transport::trust::Trust;
-
-/// Handshakes under way at once.
-const GREETINGS: usize = 1_024;
-
-/// Of these, from one source: an address, or a household's network of IPv6.
-const GREETINGS_FROM_ONE: usize = 256;
-
-/// Connections that were greeted and wait to be taken in.
-const GREETED: usize = 64;
-
-/// How often the files of the certificate are looked at.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// How far the thread that greets stands behind the others, as in nice(1).
-const NICE: i32 = 5;
 
 /// Most octets that one record of TLS carries (RFC 8446 5.1).
 const RECORD: usize = 16 << 10;
@@ -56,122 +39,20 @@ pub fn listen(
 ) -> io::Result<Connections> {
     let listener = bind(address)?;
     let connections = Connections::new(Transport::Tls, listener.local_addr()?, limits, Some(trust), told);
-    let (pass, passed) = mpsc::channel(GREETED);
-    let host = Host { connections: connections.clone(), within: limits.greeting, pass, knocking: Arc::default() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("tls".to_owned()).spawn(move || {
-        let _ = rustix::process::nice(NICE);
-        runtime.block_on(async {
-            match TcpListener::from_std(listener) {
-                Ok(listener) => host.receive(listener, identity).await,
-                Err(error) => tracing::error!(%error, "nobody is let in by TLS"),
-            }
-        });
-    })?;
+    let room = connections.clone();
+    let has_room = Box::new(move |remote| room.has_room_for(remote));
+    let passed = greet_at(listener, identity, Manner { name: "tls", speaks: &[], within: limits.greeting, has_room })?;
     tokio::spawn(take_in(passed, connections.clone()));
     Ok(connections)
 }
 
-/// Takes in those that were greeted.
+/// Takes in those that were greeted: from the thread that greeted them to this one.
 async fn take_in(mut passed: mpsc::Receiver<Greeted>, connections: Connections) {
-    while let Some(greeted) = passed.recv().await {
-        if let Ok(socket) = TcpStream::from_std(greeted.socket) {
-            let session = Session::new(socket, greeted.tls.into());
-            connections.welcome(Stream::Secured(Box::new(session)), greeted.local, greeted.remote);
+    while let Some(Greeted { stream, local, remote }) = passed.recv().await {
+        let (socket, tls) = stream.into_inner();
+        if let Ok(socket) = socket.into_std().and_then(TcpStream::from_std) {
+            connections.welcome(Stream::Secured(Box::new(Session::new(socket, tls.into()))), local, remote);
         }
-    }
-}
-
-/// A connection whose handshake is done, between the two threads.
-struct Greeted {
-    socket: std::net::TcpStream,
-    tls: ServerConnection,
-    local: IpAddr,
-    remote: SocketAddr,
-}
-
-/// Greets whoever knocks.
-struct Host {
-    connections: Connections,
-    within: Duration,
-    pass: mpsc::Sender<Greeted>,
-    knocking: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-}
-
-impl Host {
-    /// Until nobody takes connections in any more.
-    async fn receive(self, listener: TcpListener, mut identity: Identity) {
-        let config = identity.config();
-        let mut look = tokio::time::interval(LOOK);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                (socket, local, remote) = next(&listener) => {
-                    if let Some(place) = self.place_for(remote) {
-                        let pass = self.pass.clone();
-                        tokio::spawn(greet(place, socket, local, remote, Arc::clone(&config), self.within, pass));
-                    }
-                }
-                _ = look.tick() => identity.look(),
-                () = self.pass.closed() => return,
-            }
-        }
-    }
-
-    /// A place among those that are greeted, if there is one; who finds none is turned away.
-    fn place_for(&self, remote: SocketAddr) -> Option<Place> {
-        if !self.connections.has_room_for(remote) {
-            return None;
-        }
-        let source = source_of(remote.ip());
-        let mut knocking = self.knocking.lock().unwrap_or_else(PoisonError::into_inner);
-        let from_one = knocking.get(&source).copied().unwrap_or(0);
-        if from_one >= GREETINGS_FROM_ONE || knocking.values().sum::<usize>() >= GREETINGS {
-            tracing::debug!(from_one, "too many handshakes at once; one was turned away");
-            return None;
-        }
-        knocking.insert(source, from_one + 1);
-        Some(Place { source, knocking: Arc::clone(&self.knocking) })
-    }
-}
-
-/// One of those that are greeted; given back when dropped.
-struct Place {
-    source: IpAddr,
-    knocking: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut knocking = self.knocking.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(from_one) = knocking.get_mut(&self.source) {
-            *from_one -= 1;
-            if *from_one == 0 {
-                knocking.remove(&self.source);
-            }
-        }
-    }
-}
-
-async fn greet(
-    place: Place,
-    socket: TcpStream,
-    local: IpAddr,
-    remote: SocketAddr,
-    config: Arc<ServerConfig>,
-    within: Duration,
-    pass: mpsc::Sender<Greeted>,
-) {
-    let greeted = tokio::time::timeout(within, TlsAcceptor::from(config).accept(socket)).await;
-    drop(place);
-    match greeted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut)).flatten() {
-        Ok(stream) => {
-            let (socket, tls) = stream.into_inner();
-            if let Ok(socket) = socket.into_std() {
-                let _ = pass.send(Greeted { socket, tls, local, remote }).await;
-            }
-        }
-        Err(error) => tracing::debug!(%error, "a handshake of TLS came to nothing"),
     }
 }
 
@@ -274,6 +155,9 @@ impl Write for Octets<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use bytes::Bytes;
     use pbx_sip::flow::{ConnectionId, Flow};
     use rustls::pki_types::pem::PemObject;
@@ -285,6 +169,7 @@ mod tests {
     use tokio_rustls::client::TlsStream;
 
     use super::*;
+    use crate::transport::greeting::GREETINGS_FROM_ONE;
 
     const OPTIONS: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n";
 

@@ -46,6 +46,7 @@ impl Doors {
             Transport::Udp => self.udp,
             Transport::Tcp => self.tcp,
             Transport::Tls => self.tls,
+            Transport::Ws | Transport::Wss => return None,
         };
         let ip = if door.ip().is_unspecified() { source_towards(hop.remote)? } else { door.ip() };
         let local = SocketAddr::new(ip, door.port());
@@ -250,6 +251,9 @@ fn service(host: &str, transport: Transport) -> Name {
         Transport::Udp => "_sip._udp",
         Transport::Tcp => "_sip._tcp",
         Transport::Tls => "_sips._tcp",
+        // RFC 7118 names none for those that we would open, and we open none.
+        Transport::Ws => "_sip._ws",
+        Transport::Wss => "_sips._ws",
     };
     // A host that is no name was refused before; the root has no services.
     name_of(&format!("{service}.{host}")).unwrap_or_else(Name::root)

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pbx_media_words::{Command, Direction, Figures, LegKey, Payload, PortPair, Remote};
 use pbx_sip::clock::{Tick, Wall};
 use pbx_sip::dialog::{Dialog, DialogId};
-use pbx_sip::flow::{Flow, Transport};
+use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message, Method};
 use pbx_sip::sdp::{self, Description, Format, Local};
 use pbx_sip::stack::{ClientKey, ServerKey};
@@ -276,14 +276,10 @@ impl Leg {
     /// Our Contact on this leg.
     pub fn contact(&self) -> String {
         // A line wants to see its account.
-        let user = self.line.as_ref().map(|line| format!("{}@", line.user)).unwrap_or_default();
-        let local = self.flow.local;
-        match (self.sips, self.flow.transport) {
-            (true, _) => format!("<sips:{user}{local}>"),
-            (false, Transport::Udp) => format!("<sip:{user}{local}>"),
-            (false, Transport::Tcp) => format!("<sip:{user}{local};transport=tcp>"),
-            (false, Transport::Tls) => format!("<sip:{user}{local};transport=tls>"),
-        }
+        let user = self.line.as_ref().map_or("", |line| &line.user);
+        let contact = self.flow.contact(user);
+        // RFC 3261 26.2.2: of a `sips:` URI the scheme says what `transport=tls` would.
+        if self.sips { contact.replacen("<sip:", "<sips:", 1).replacen(";transport=tls", "", 1) } else { contact }
     }
 
     /// Contact and what else each message of ours in this dialog has.

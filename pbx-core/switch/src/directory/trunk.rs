@@ -169,6 +169,10 @@ impl Trunk {
         if normalise(&self.number).is_none_or(|number| number != self.number) {
             return fault("number", "e164");
         }
+        // Only browsers open those.
+        if matches!(self.transport, Some(Transport::Ws | Transport::Wss)) {
+            return fault("transport", "malformed");
+        }
         if self.believes.is_empty() || self.believes.len() > 3 {
             return fault("believes", "trunk_believes");
         }
@@ -289,7 +293,8 @@ mod tests {
     fn what_cannot_be_is_told_by_its_field() {
         assert_eq!(line().check(), Ok(()));
         type Broken = (&'static str, fn(&mut Trunk));
-        let broken: [Broken; 12] = [
+        let broken: [Broken; 13] = [
+            ("transport", |line| line.transport = Some(Transport::Wss)),
             ("key", |line| line.key.0 = "Opérateur".into()),
             ("name", |line| line.name = " ".into()),
             ("server", |line| line.server = String::new()),

@@ -374,7 +374,8 @@ fn same_phone(binding: &Binding, contact: &str, instance: Option<&str>) -> bool 
 /// A phone that listens at its own Contact is found there by a new connection; not by TLS, where it is the phone that comes, for it has
 /// no certificate to be known by.
 fn listening_at(binding: &Binding) -> Option<SocketAddr> {
-    if binding.flow.transport == Transport::Tls {
+    // Nobody listens for TLS at a telephone, nor for a WebSocket in a browser.
+    if !matches!(binding.flow.transport, Transport::Udp | Transport::Tcp) {
         return None;
     }
     let uri = Uri::parse(&binding.contact).ok()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pbx_media_words::{LegKey, PortPair};
 use pbx_sip::clock::{Now, Tick};
-use pbx_sip::flow::{Flow, Transport};
+use pbx_sip::flow::Flow;
 use pbx_sip::message::{HeaderName, Message, Uri};
 use pbx_sip::stack::ServerKey;
 
@@ -60,7 +60,7 @@ impl Switch {
             Err(_) => return self.refuse(key, message, 400, now),
         };
         // What `sips:` promises is broken already.
-        if is_sips(message.request_uri()) && flow.transport != Transport::Tls {
+        if is_sips(message.request_uri()) && !flow.transport.is_secured() {
             return self.refuse(key, message, 416, now);
         }
         let dialled: String = dialled.split(';').next().unwrap_or_default().chars().take(64).collect();
@@ -144,7 +144,7 @@ impl Switch {
                 Word::Refuse(refusal) => self.with_call(key, now, |call, outside| call.refuse(refusal, outside)),
                 Word::Ring(number) => {
                     let sips = self.calls.get(&key).is_some_and(|ongoing| ongoing.call.a.sips);
-                    let kept = |binding: &&Binding| !sips || binding.flow.transport == Transport::Tls;
+                    let kept = |binding: &&Binding| !sips || binding.flow.transport.is_secured();
                     let phones: Vec<Phone> = self
                         .registrar
                         .bindings(number.as_str())

@@ -2,7 +2,7 @@
 //! the sender is told so, and nothing is kept.
 
 use pbx_sip::clock::Now;
-use pbx_sip::flow::{Flow, Transport};
+use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message, Method, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ impl Switch {
         let Some(number) = number else { return self.refuse(key, message, 404, now) };
         let to = self.directory.extension(&number).filter(|to| to.enabled).map(|to| to.number.clone());
         let status = match &to {
-            _ if sips && flow.transport != Transport::Tls => Some(416),
+            _ if sips && !flow.transport.is_secured() => Some(416),
             _ if message.max_forwards() == Ok(Some(0)) => Some(483),
             _ if message.body().len() > MAX_TEXT => Some(413),
             _ if !message.body().is_empty() && message.content_type().is_none() => Some(400),
@@ -63,7 +63,7 @@ impl Switch {
         let (None, Some(to)) = (status, to) else { return self.refuse(key, message, status.unwrap_or(404), now) };
         let mut sender = Identity::new(extension.as_str(), self.name_of(extension.as_str()));
         sender.hidden = wishes_privacy(message);
-        let kept = |binding: &&Binding| !sips || binding.flow.transport == Transport::Tls;
+        let kept = |binding: &&Binding| !sips || binding.flow.transport.is_secured();
         let phones: Vec<(String, Flow)> = self
             .registrar
             .bindings(to.as_str())

@@ -51,7 +51,7 @@ pub struct SwitchConfig {
     /// Offered in this order.
     pub algorithms: Vec<Algorithm>,
     /// Phones that give up at an algorithm they do not know, instead of passing it over (RFC 7616 3.7), and so are offered MD5 alone:
-    /// part of their User-Agent. baresip 1.0 is one; `two_phones` shows it.
+    /// part of their User-Agent. baresip 1.0 is one, JsSIP 3.13 another; `two_phones` and `websocket` show it.
     pub md5_only: Vec<String>,
     /// A nonce is good for so long.
     pub nonce_life: Duration,

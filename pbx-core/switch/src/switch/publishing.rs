@@ -13,7 +13,6 @@ use crate::subscription::presence::{self, Said};
 use crate::subscription::table::Publication;
 use crate::subscription::{EventName, Package};
 use crate::switch::Switch;
-use crate::switch::subscribing::contact;
 
 /// Phones of one extension that say how their owner is.
 const MAX_PUBLICATIONS: usize = 10;
@@ -110,7 +109,7 @@ impl Switch {
             .header(HeaderName::To, format!("<sip:{of}@{domain}>"))
             .header(HeaderName::CallId, format!("{}@{domain}", self.entropy.token()))
             .header(HeaderName::CSeq, "1 NOTIFY")
-            .header(HeaderName::Contact, contact(&flow))
+            .header(HeaderName::Contact, flow.contact(""))
             .header(HeaderName::Event, Package::MessageSummary.as_str())
             .header(HeaderName::SubscriptionState, "active")
             .header(HeaderName::UserAgent, &self.config.user_agent);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pbx_media_words::LegKey;
 use pbx_sip::clock::Now;
 use pbx_sip::dialog::{Dialog, DialogId};
-use pbx_sip::flow::{ConnectionId, Flow, Transport};
+use pbx_sip::flow::{ConnectionId, Flow};
 use pbx_sip::message::{Builder, HeaderName, Message, Method, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey};
 
@@ -69,7 +69,7 @@ impl Switch {
             let response = self.reply(message, 406).header(HeaderName::Accept, format!("{kind}/{subtype}")).build();
             return self.stack.respond(key, response, now);
         }
-        if is_sips(message.request_uri()) && flow.transport != Transport::Tls {
+        if is_sips(message.request_uri()) && !flow.transport.is_secured() {
             return self.refuse(key, message, 416, now);
         }
         let user = Uri::parse(message.request_uri()).ok().and_then(|uri| uri.user_decoded().map(|user| user.into_owned()));
@@ -166,7 +166,7 @@ impl Switch {
     }
 
     fn accept_subscription(&mut self, key: ServerKey, accepted: Builder, subscription: &Subscription, expires_s: u32, now: Now) {
-        let contact = contact(&subscription.flow);
+        let contact = subscription.flow.contact("");
         let accepted = accepted.header(HeaderName::Expires, expires_s.to_string()).header(HeaderName::Contact, contact);
         self.stack.respond(key, accepted.build(), now);
     }
@@ -337,7 +337,7 @@ impl Switch {
         let notify = subscription
             .dialog
             .request(&Method::Notify)
-            .header(HeaderName::Contact, contact(&subscription.flow))
+            .header(HeaderName::Contact, subscription.flow.contact(""))
             .header(HeaderName::Event, subscription.event())
             .header(HeaderName::SubscriptionState, state)
             .header(HeaderName::UserAgent, &self.config.user_agent);
@@ -444,14 +444,4 @@ fn is_kept(dialog: &Dialog) -> bool {
     let parts = [&id.call_id, &id.remote_tag, local, remote, remote_target];
     let length: usize = parts.into_iter().chain(route_set).map(String::len).sum();
     length <= MAX_DIALOG && Uri::parse(remote_target).is_ok_and(|uri| uri.is_sip())
-}
-
-/// Where requests in the dialog are to be sent.
-pub(super) fn contact(flow: &Flow) -> String {
-    let local = flow.local;
-    match flow.transport {
-        Transport::Udp => format!("<sip:{local}>"),
-        Transport::Tcp => format!("<sip:{local};transport=tcp>"),
-        Transport::Tls => format!("<sip:{local};transport=tls>"),
-    }
 }

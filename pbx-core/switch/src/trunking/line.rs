@@ -6,7 +6,7 @@ use std::time::Duration;
 use pbx_sip::clock::{Now, Tick, Wall};
 use pbx_sip::credentials::{Challenge, Credentials};
 use pbx_sip::entropy::Entropy;
-use pbx_sip::flow::{Flow, Transport};
+use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, Contacts, HeaderName, Message, Method};
 use pbx_sip::target::{ResolveError, Target};
 use serde::{Deserialize, Serialize};
@@ -346,12 +346,7 @@ impl Line {
     }
 
     fn contact(&self, flow: Flow) -> String {
-        let way = match flow.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-            Transport::Tls => ";transport=tls",
-        };
-        format!("<sip:{}@{}{way}>", self.token, flow.local)
+        flow.contact(&self.token)
     }
 
     /// Who we are there.

@@ -5,7 +5,7 @@
 //! | step | meaning |
 //! |---|---|
 //! | `house: ports=4 ring=20s most_calls=2` | how the house is; first line |
-//! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `s`: over TLS; `-`: not registered |
+//! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `s`: over TLS; `w`: over a WebSocket; `-`: not registered |
 //! | `201 -> INVITE 202 codecs=8 {Require: x}` | sends, answering a challenge by itself unless `bare`; in a dialog without a number |
 //! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
 //! | `201 -> REFER call=1 to=203@pbx.test`, `201 -> REFER call=1 replaces=2`, `203 -> INVITE 202 place=202/1` | speaks in its first call; names its second, or the first of another phone |
@@ -346,6 +346,7 @@ impl House {
         let transport = match &name[extension.len()..] {
             suffix if suffix.contains('s') => Transport::Tls,
             suffix if suffix.contains('t') => Transport::Tcp,
+            suffix if suffix.contains('w') => Transport::Wss,
             _ => Transport::Udp,
         };
         let place = u8::try_from(self.phones.len() + 1).unwrap();

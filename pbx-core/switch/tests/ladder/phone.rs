@@ -85,6 +85,8 @@ impl Phone {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
             Transport::Tls => ";transport=tls",
+            // A browser has no address that it knows (RFC 7118 5.2).
+            Transport::Ws | Transport::Wss => return format!("<sip:{}@{}.invalid;transport=ws>", self.extension, self.name),
         };
         format!("<sip:{}@{}{transport}>", self.extension, self.flow.remote)
     }
