@@ -254,7 +254,6 @@ impl EventLoop {
                 Action::Resolve { ticket, targets } => self.lookup.begin(ticket, targets),
                 Action::Publish(published) => self.board.publish(published),
                 Action::Record(record) => self.keeper.record(*record),
-                Action::Remember(change) => self.keeper.remember(change),
                 Action::Ban(change) => self.turn_away(change),
                 Action::Drained => self.closing = Closing::Farewell(instant.tick + FAREWELL),
             }

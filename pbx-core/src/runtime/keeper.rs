@@ -1,4 +1,4 @@
-//! The queues to the store: bindings in groups, records behind the calls. A database that is locked holds no call; what waits is
+//! The queues to the store: phones, subscriptions and what phones say in groups, records behind the calls. A database that is locked holds no call; what waits is
 //! bounded, tried again, and told on the page.
 
 use std::collections::BTreeMap;
@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pbx_switch::action::SaveKey;
+use pbx_switch::action::{Kept, SaveKey};
 use pbx_switch::call::CallRecord;
 use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
-use pbx_switch::registrar::BindingChange;
-use pbx_switch::subscription::SubscriptionChange;
+use pbx_switch::subscription::SubscriptionKey;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
@@ -127,11 +126,10 @@ pub struct Keeper {
     basket: Arc<Basket>,
     records: mpsc::Sender<CallRecord>,
     bans: mpsc::Sender<BanChange>,
-    subscriptions: mpsc::Sender<SubscriptionChange>,
     health: StoreHealth,
 }
 
-/// Where the switch puts bindings and the writer takes them, all that are there at once. A queue would wake the writer for each.
+/// Where the switch puts what is to be kept and the writer takes it, all that are there at once. A queue would wake the writer for each.
 #[derive(Default)]
 struct Basket {
     gathered: Mutex<Gathered>,
@@ -141,10 +139,10 @@ struct Basket {
     urgent: Notify,
 }
 
-/// What has changed and is not on disk: of each binding the last state.
+/// What has changed and is not on disk: of each thing the last state.
 #[derive(Default)]
 struct Gathered {
-    changes: BTreeMap<(ExtensionNumber, String), BindingChange>,
+    changes: BTreeMap<Place, Kept>,
     /// Whom to tell.
     awaited: Vec<SaveKey>,
     /// Batches that nobody waited for and that found no place, since something was written last.
@@ -160,26 +158,18 @@ impl Keeper {
         let (records, record_queue) = mpsc::channel(WAITING);
         let commits = tokio::spawn(keep_bindings(db.clone(), Arc::clone(&basket), events, health.clone()));
         let (bans, ban_queue) = mpsc::channel(WAITING);
-        let (bans_db, subscriptions_db) = (db.clone(), db.clone());
-        let bans_kept = keep("bans", ban_queue, health.clone(), async move |group| store::ban::commit(&bans_db, group).await);
-        let bans_kept = tokio::spawn(bans_kept);
-        let (subscriptions, subscription_queue) = mpsc::channel(WAITING);
-        let subscriptions_kept = keep("subscriptions", subscription_queue, health.clone(), async move |group| {
-            store::subscription::commit(&subscriptions_db, group).await
-        });
-        let subscriptions_kept = tokio::spawn(subscriptions_kept);
+        let bans_kept = tokio::spawn(keep_bans(db.clone(), ban_queue, health.clone()));
         let writes = tokio::spawn(keep_records(db, record_queue, health.clone()));
         let ended = async move {
             let _ = commits.await;
             let _ = writes.await;
             let _ = bans_kept.await;
-            let _ = subscriptions_kept.await;
         };
-        (Keeper { basket, records, bans, subscriptions, health }, ended)
+        (Keeper { basket, records, bans, health }, ended)
     }
 
     /// Hands a batch over; false if there is no place.
-    pub fn save(&self, key: SaveKey, changes: Vec<BindingChange>, awaited: bool) -> bool {
+    pub fn save(&self, key: SaveKey, changes: Vec<Kept>, awaited: bool) -> bool {
         self.basket.put(changes, awaited.then_some(key))
     }
 
@@ -201,13 +191,6 @@ impl Keeper {
             tracing::warn!("a ban found no place to wait; it will not outlive a restart");
         }
     }
-
-    /// Hands a subscription over. One that finds no place goes on all the same, until the next start.
-    pub fn remember(&self, change: SubscriptionChange) {
-        if self.subscriptions.try_send(change).is_err() {
-            tracing::warn!("a subscription found no place to wait; after a restart its phone has to ask again");
-        }
-    }
 }
 
 impl Drop for Keeper {
@@ -224,7 +207,7 @@ impl Basket {
     }
 
     /// False if there is no place.
-    fn put(&self, changes: Vec<BindingChange>, awaited: Option<SaveKey>) -> bool {
+    fn put(&self, changes: Vec<Kept>, awaited: Option<SaveKey>) -> bool {
         let mut gathered = self.lock();
         if gathered.changes.len() >= WAITING || gathered.awaited.len() >= WAITING {
             // Whoever waits is told; of the others this is the only word.
@@ -254,7 +237,7 @@ impl Basket {
     }
 
     /// What could not be written, unless it has changed again.
-    fn put_back(&self, changes: Vec<BindingChange>) {
+    fn put_back(&self, changes: Vec<Kept>) {
         let mut gathered = self.lock();
         for change in changes {
             gathered.changes.entry(place_of(&change)).or_insert(change);
@@ -291,8 +274,20 @@ impl Basket {
     }
 }
 
-fn place_of(change: &BindingChange) -> (ExtensionNumber, String) {
-    (change.aor().clone(), change.contact().to_owned())
+/// What a change is of.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Binding(ExtensionNumber, String),
+    Subscription(SubscriptionKey),
+    Publication(String),
+}
+
+fn place_of(change: &Kept) -> Place {
+    match change {
+        Kept::Binding(change) => Place::Binding(change.aor().clone(), change.contact().to_owned()),
+        Kept::Subscription(change) => Place::Subscription(change.key()),
+        Kept::Publication(change) => Place::Publication(change.tag().to_owned()),
+    }
 }
 
 async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>, health: StoreHealth) {
@@ -300,8 +295,8 @@ async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>,
     let mut last_tries = 0;
     loop {
         let Gathered { changes, awaited, closed, .. } = basket.gather(failed).await;
-        let changes: Vec<BindingChange> = changes.into_values().collect();
-        let written = if changes.is_empty() { Ok(()) } else { health.watch(store::binding::commit(&db, &changes)).await };
+        let changes: Vec<Kept> = changes.into_values().collect();
+        let written = if changes.is_empty() { Ok(()) } else { health.watch(store::kept::commit(&db, &changes)).await };
         let stored = written.is_ok();
         match written {
             Ok(()) if changes.is_empty() => {}
@@ -329,20 +324,14 @@ async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>,
     }
 }
 
-/// Writes what nobody waits for, all that is there at once, until it is written.
-async fn keep<T>(
-    what: &'static str,
-    mut queue: mpsc::Receiver<T>,
-    health: StoreHealth,
-    commit: impl AsyncFn(&[T]) -> Result<(), StoreError>,
-) {
+async fn keep_bans(db: Db, mut queue: mpsc::Receiver<BanChange>, health: StoreHealth) {
     let mut group = Vec::new();
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut tries = 0;
-        while health.watch(commit(&group)).await.is_err() {
+        while health.watch(store::ban::commit(&db, &group)).await.is_err() {
             tries += usize::from(queue.is_closed());
             if tries >= LAST_TRIES {
-                return tracing::error!(what, lost = group.len(), "not all could be written before the end");
+                return tracing::error!(lost = group.len(), "bans could not be written before the end");
             }
             sleep(AGAIN).await;
         }
@@ -388,6 +377,8 @@ async fn keep_records(db: Db, mut queue: mpsc::Receiver<CallRecord>, health: Sto
 
 #[cfg(test)]
 mod tests {
+    use pbx_switch::registrar::BindingChange;
+
     use super::*;
     use crate::config::DatabaseUrl;
     use crate::store::binding::tests::binding;
@@ -400,12 +391,12 @@ mod tests {
         let (tell, mut events) = mpsc::channel(16);
         let (keeper, ended) = Keeper::start(db.clone(), tell, StoreHealth::default());
         let mut known = binding("201", "sip:201@192.0.2.1");
-        assert!(keeper.save(SaveKey(1), vec![BindingChange::Put(known.clone())], true));
+        assert!(keeper.save(SaveKey(1), vec![BindingChange::Put(known.clone()).into()], true));
         assert_eq!(saved(&mut events).await, (SaveKey(1), true));
         assert_eq!(store::binding::all(&db).await.unwrap(), [known.clone()]);
         for cseq in 2..500 {
             known.cseq = cseq;
-            assert!(keeper.save(SaveKey(u64::from(cseq)), vec![BindingChange::Put(known.clone())], false));
+            assert!(keeper.save(SaveKey(u64::from(cseq)), vec![BindingChange::Put(known.clone()).into()], false));
         }
         drop(keeper);
         ended.await;
@@ -421,7 +412,7 @@ mod tests {
         let (tell, mut events) = mpsc::channel(16);
         let health = StoreHealth::default();
         let (keeper, ended) = Keeper::start(db, tell, health.clone());
-        let lost = BindingChange::Put(binding("201", "sip:201@192.0.2.1"));
+        let lost = BindingChange::Put(binding("201", "sip:201@192.0.2.1")).into();
         assert!(keeper.save(SaveKey(1), vec![lost], true));
         assert_eq!(saved(&mut events).await, (SaveKey(1), false));
         assert!(health.is_failing());
@@ -440,7 +431,7 @@ mod tests {
         let health = StoreHealth::default();
         let (keeper, ended) = Keeper::start(db, tell, health.clone());
         for key in 1..=LAST_TRIES as u64 + 2 {
-            assert!(keeper.save(SaveKey(key), vec![BindingChange::Put(binding("201", "sip:201@192.0.2.1"))], true));
+            assert!(keeper.save(SaveKey(key), vec![BindingChange::Put(binding("201", "sip:201@192.0.2.1")).into()], true));
             assert_eq!(saved(&mut events).await, (SaveKey(key), false));
         }
         drop(keeper);
@@ -453,7 +444,7 @@ mod tests {
     #[test]
     fn what_finds_no_place_is_counted_until_something_is_written() {
         let basket = Basket::default();
-        let change = |place: usize| vec![BindingChange::Put(binding("201", &format!("sip:{place}@192.0.2.1")))];
+        let change = |place: usize| vec![Kept::from(BindingChange::Put(binding("201", &format!("sip:{place}@192.0.2.1"))))];
         assert!((0..WAITING).all(|place| basket.put(change(place), None)));
         assert!(!basket.put(change(WAITING), Some(SaveKey(1))), "who waits is told");
         assert_eq!(basket.lock().unplaced, 0);

@@ -132,6 +132,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let bindings = store::binding::all(&db).await?;
     let bans = store::ban::all(&db).await?;
     let subscriptions = store::subscription::all(&db).await?;
+    let publications = store::publication::all(&db).await?;
     let (events, event_queue) = mpsc::channel(QUEUE);
     let (told, told_queue) = mpsc::channel(TOLD);
     let (drained_tell, drained) = oneshot::channel();
@@ -197,6 +198,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             };
             let mut switch = Switch::new(switch_config, directory, plan, bindings, Entropy::from_seed(seed).bytes(), now());
             switch.open_door(config.door.own_networks.clone(), bans, now());
+            switch.resume_publications(publications, now());
             switch.resume_subscriptions(subscriptions, now());
             let doors = Doors { udp: udp.local(), tcp: tcp.local(), tls: tls.local() };
             let _ = ready_tell.send(Ok((doors.udp, doors.tcp, heard_by_tls.then_some(doors.tls))));

@@ -4,7 +4,7 @@ use pbx_switch::registrar::{Binding, BindingChange};
 use sha2::{Digest, Sha256};
 
 use crate::store::extension::hex;
-use crate::store::{Db, StoreError, query};
+use crate::store::{Db, Query, StoreError, query};
 
 /// Every binding; what cannot be read any more is left out, for its phone will come back.
 pub async fn all(db: &Db) -> Result<Vec<Binding>, StoreError> {
@@ -12,26 +12,21 @@ pub async fn all(db: &Db) -> Result<Vec<Binding>, StoreError> {
     Ok(rows.into_iter().filter_map(|row| serde_json::from_str(&row.get::<String>(0).ok()?).ok()).collect())
 }
 
-/// Carries out changes in one transaction: the group commit.
-pub async fn commit(db: &Db, changes: &[BindingChange]) -> Result<(), StoreError> {
-    let mut transaction = db.begin().await?;
-    for change in changes {
-        let statement = match change {
-            BindingChange::Put(binding) => query(
-                "INSERT INTO binding (aor, contact, binding, expires_at) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (aor, contact) DO UPDATE SET binding = excluded.binding, expires_at = excluded.expires_at",
-            )
-            .bind(binding.aor.as_str())
-            .bind(key_of(&binding.contact))
-            .bind(serde_json::to_string(binding).unwrap_or_default())
-            .bind(binding.expires.0),
-            BindingChange::Remove { aor, contact } => {
-                query("DELETE FROM binding WHERE aor = $1 AND contact = $2").bind(aor.as_str()).bind(key_of(contact))
-            }
-        };
-        transaction.run(statement).await?;
+/// What carries out a change.
+pub(super) fn statement(change: &BindingChange) -> Query {
+    match change {
+        BindingChange::Put(binding) => query(
+            "INSERT INTO binding (aor, contact, binding, expires_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (aor, contact) DO UPDATE SET binding = excluded.binding, expires_at = excluded.expires_at",
+        )
+        .bind(binding.aor.as_str())
+        .bind(key_of(&binding.contact))
+        .bind(serde_json::to_string(binding).unwrap_or_default())
+        .bind(binding.expires.0),
+        BindingChange::Remove { aor, contact } => {
+            query("DELETE FROM binding WHERE aor = $1 AND contact = $2").bind(aor.as_str()).bind(key_of(contact))
+        }
     }
-    transaction.commit().await
 }
 
 /// A contact as part of the key: PostgreSQL's index takes no more than 2,700 octets, and a phone may write thirty thousand.
@@ -52,9 +47,11 @@ pub(crate) mod tests {
 
     use pbx_sip::clock::Wall;
     use pbx_sip::flow::{ConnectionId, Flow, Transport};
+    use pbx_switch::action::Kept;
     use pbx_switch::directory::ExtensionNumber;
 
     use super::*;
+    use crate::store::kept::commit;
     use crate::store::tests::Place;
 
     #[tokio::test]
@@ -62,10 +59,10 @@ pub(crate) mod tests {
         for place in Place::both() {
             let db = place.open().await;
             let (first, mut second) = (binding("201", "sip:201@192.0.2.1"), binding("201", "sip:201@192.0.2.2;transport=tcp"));
-            let put = |binding: &Binding| BindingChange::Put(binding.clone());
+            let put = |binding: &Binding| Kept::from(BindingChange::Put(binding.clone()));
             commit(&db, &[put(&first), put(&second)]).await.unwrap();
             second.expires = Wall(9);
-            let remove = BindingChange::Remove { aor: first.aor.clone(), contact: first.contact.clone() };
+            let remove = Kept::from(BindingChange::Remove { aor: first.aor.clone(), contact: first.contact.clone() });
             commit(&db, &[put(&second), remove]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), [second]);
         }
@@ -78,8 +75,9 @@ pub(crate) mod tests {
             // No two alike, so that no index can make it short.
             let long: String = (0..9_000).filter_map(|number| char::from_u32(0x4e00 + number * 7919 % 20_000)).collect();
             let both = [binding("201", &(long.clone() + "1")), binding("201", &(long + "2"))];
-            commit(&db, &both.clone().map(BindingChange::Put)).await.unwrap();
-            commit(&db, &[BindingChange::Remove { aor: both[0].aor.clone(), contact: both[0].contact.clone() }]).await.unwrap();
+            commit(&db, &both.clone().map(|binding| BindingChange::Put(binding).into())).await.unwrap();
+            let remove = BindingChange::Remove { aor: both[0].aor.clone(), contact: both[0].contact.clone() };
+            commit(&db, &[remove.into()]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), both[1..]);
         }
     }
@@ -89,8 +87,9 @@ pub(crate) mod tests {
         for place in Place::both() {
             let db = place.open().await;
             let one = binding("201", "sip:201@192.0.2.1");
-            let remove = BindingChange::Remove { aor: one.aor.clone(), contact: one.contact.clone() };
-            commit(&db, &[BindingChange::Put(one.clone()), remove.clone(), BindingChange::Put(one.clone())]).await.unwrap();
+            let remove = Kept::from(BindingChange::Remove { aor: one.aor.clone(), contact: one.contact.clone() });
+            let put = || Kept::from(BindingChange::Put(one.clone()));
+            commit(&db, &[put(), remove.clone(), put()]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), [one]);
             commit(&db, &[remove]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), []);

@@ -10,8 +10,10 @@ pub mod dialplan;
 mod engine;
 pub mod extension;
 pub mod house;
+pub mod kept;
 mod lane;
 pub mod number;
+pub mod publication;
 pub mod subscription;
 pub mod trunk;
 

@@ -2,7 +2,7 @@
 
 use pbx_switch::subscription::{Subscription, SubscriptionChange, SubscriptionKey};
 
-use crate::store::{Db, StoreError, query};
+use crate::store::{Db, Query, StoreError, query};
 
 /// Every subscription; what cannot be read any more is left out, for its phone will ask again.
 pub async fn all(db: &Db) -> Result<Vec<Subscription>, StoreError> {
@@ -10,22 +10,17 @@ pub async fn all(db: &Db) -> Result<Vec<Subscription>, StoreError> {
     Ok(rows.into_iter().filter_map(|row| serde_json::from_str(&row.get::<String>(0).ok()?).ok()).collect())
 }
 
-/// Carries out changes in one transaction, in order.
-pub async fn commit(db: &Db, changes: &[SubscriptionChange]) -> Result<(), StoreError> {
-    let mut transaction = db.begin().await?;
-    for change in changes {
-        let statement = match change {
-            SubscriptionChange::Put(subscription) => query(
-                "INSERT INTO subscription (subscription_key, subscription) VALUES ($1, $2) \
-                 ON CONFLICT (subscription_key) DO UPDATE SET subscription = excluded.subscription",
-            )
-            .bind(number(subscription.key))
-            .bind(serde_json::to_string(subscription).unwrap_or_default()),
-            SubscriptionChange::Remove(key) => query("DELETE FROM subscription WHERE subscription_key = $1").bind(number(*key)),
-        };
-        transaction.run(statement).await?;
+/// What carries out a change.
+pub(super) fn statement(change: &SubscriptionChange) -> Query {
+    match change {
+        SubscriptionChange::Put(subscription) => query(
+            "INSERT INTO subscription (subscription_key, subscription) VALUES ($1, $2) \
+             ON CONFLICT (subscription_key) DO UPDATE SET subscription = excluded.subscription",
+        )
+        .bind(number(subscription.key))
+        .bind(serde_json::to_string(subscription).unwrap_or_default()),
+        SubscriptionChange::Remove(key) => query("DELETE FROM subscription WHERE subscription_key = $1").bind(number(*key)),
     }
-    transaction.commit().await
 }
 
 fn number(key: SubscriptionKey) -> i64 {
@@ -36,11 +31,13 @@ fn number(key: SubscriptionKey) -> i64 {
 mod tests {
     use pbx_sip::clock::Wall;
     use pbx_sip::dialog::{Dialog, DialogId};
+    use pbx_switch::action::Kept;
     use pbx_switch::directory::ExtensionNumber;
     use pbx_switch::subscription::{Package, Told};
 
     use super::*;
     use crate::store::binding::tests::binding;
+    use crate::store::kept::commit;
     use crate::store::tests::Place;
 
     #[tokio::test]
@@ -48,10 +45,10 @@ mod tests {
         for place in Place::both() {
             let db = place.open().await;
             let (first, mut second) = (subscription(1), subscription(u64::MAX));
-            let put = |subscription: &Subscription| SubscriptionChange::Put(Box::new(subscription.clone()));
+            let put = |subscription: &Subscription| Kept::Subscription(SubscriptionChange::Put(Box::new(subscription.clone())));
             commit(&db, &[put(&first), put(&second)]).await.unwrap();
             second.dialog.local_cseq = 400;
-            commit(&db, &[put(&second), SubscriptionChange::Remove(first.key)]).await.unwrap();
+            commit(&db, &[put(&second), Kept::Subscription(SubscriptionChange::Remove(first.key))]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), [second]);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pbx_switch::action::Kept;
 use pbx_switch::registrar::BindingChange;
 use postgres_of_tests::Server;
 use sqlx::Connection as _;
@@ -127,7 +128,7 @@ async fn what_was_committed_is_there_though_nothing_was_closed() {
     let place = Place::sqlite();
     let killed = place.open().await;
     let binding = binding::tests::binding("201", "sip:201@192.0.2.1");
-    binding::commit(&killed, &[BindingChange::Put(binding.clone())]).await.unwrap();
+    kept::commit(&killed, &[BindingChange::Put(binding.clone()).into()]).await.unwrap();
     // The first is never closed: its write-ahead log is as a kill leaves it.
     let copy = Place::sqlite();
     for name in ["pbx.db", "pbx.db-wal"] {
@@ -149,12 +150,12 @@ async fn a_locked_database_says_so_and_can_be_read() {
     let db = place.try_open(Duration::from_millis(30)).await.unwrap();
     let held = hold(place.folder()).await;
     let binding = binding::tests::binding("201", "sip:201@192.0.2.1");
-    let refused = binding::commit(&db, &[BindingChange::Put(binding.clone())]).await.unwrap_err();
+    let refused = kept::commit(&db, &[BindingChange::Put(binding.clone()).into()]).await.unwrap_err();
     assert_eq!(refused.code(), "locked");
     assert_eq!(dialplan::insert(&db, "", "a", "b", 1).await.unwrap_err().code(), "locked");
     assert_eq!(binding::all(&db).await.unwrap(), []);
     held.let_go().await;
-    binding::commit(&db, &[BindingChange::Put(binding)]).await.unwrap();
+    kept::commit(&db, &[BindingChange::Put(binding).into()]).await.unwrap();
     assert_eq!(binding::all(&db).await.unwrap().len(), 1);
 }
 
@@ -192,19 +193,19 @@ async fn a_server_that_stands_still_or_goes_away_is_told_and_taken_up_again() {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Postgres(server.database());
     let db = Db::open_patiently(&url, folder.path(), Duration::from_millis(100)).await.unwrap();
-    let put = |contact: &str| [BindingChange::Put(binding::tests::binding("201", contact))];
-    binding::commit(&db, &put("sip:201@192.0.2.1")).await.unwrap();
+    let put = |contact: &str| [Kept::from(BindingChange::Put(binding::tests::binding("201", contact)))];
+    kept::commit(&db, &put("sip:201@192.0.2.1")).await.unwrap();
     server.freeze();
-    let silent = binding::commit(&db, &put("sip:201@192.0.2.2")).await.unwrap_err();
+    let silent = kept::commit(&db, &put("sip:201@192.0.2.2")).await.unwrap_err();
     assert_eq!(silent.code(), "unreachable", "{silent}");
     assert_eq!(binding::all(&db).await.unwrap_err().code(), "unreachable");
     server.thaw();
-    persist(async || binding::commit(&db, &put("sip:201@192.0.2.2")).await).await;
+    persist(async || kept::commit(&db, &put("sip:201@192.0.2.2")).await).await;
     server.halt();
-    let gone = binding::commit(&db, &put("sip:201@192.0.2.3")).await.unwrap_err();
+    let gone = kept::commit(&db, &put("sip:201@192.0.2.3")).await.unwrap_err();
     assert_eq!(gone.code(), "unreachable", "{gone}");
     server.resume();
-    persist(async || binding::commit(&db, &put("sip:201@192.0.2.3")).await).await;
+    persist(async || kept::commit(&db, &put("sip:201@192.0.2.3")).await).await;
     assert_eq!(binding::all(&db).await.unwrap().len(), 3);
 }
 

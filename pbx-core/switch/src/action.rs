@@ -8,11 +8,28 @@ use crate::call::CallRecord;
 use crate::door::BanChange;
 use crate::registrar::BindingChange;
 use crate::status::Published;
-use crate::subscription::SubscriptionChange;
+use crate::subscription::{PublicationChange, SubscriptionChange};
 
 /// A batch of changes on its way to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SaveKey(pub u64);
+
+/// What the store is to do with what outlives the process; all of it goes the same way, in groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// A phone of an extension.
+    Binding(BindingChange),
+    /// Who is told of whom.
+    Subscription(SubscriptionChange),
+    /// What a phone says of its owner.
+    Publication(PublicationChange),
+}
+
+impl From<BindingChange> for Kept {
+    fn from(change: BindingChange) -> Kept {
+        Kept::Binding(change)
+    }
+}
 
 /// One action; carried out in order.
 #[derive(Clone, Debug)]
@@ -31,7 +48,7 @@ pub enum Action {
         /// Which batch.
         batch: SaveKey,
         /// In order.
-        changes: Vec<BindingChange>,
+        changes: Vec<Kept>,
         /// Soon, and say [`Saved`](crate::event::Event::Saved): a phone waits for its answer.
         awaited: bool,
     },
@@ -46,8 +63,6 @@ pub enum Action {
     Publish(Published),
     /// Keep this.
     Record(Box<CallRecord>),
-    /// Keep a subscription, or forget it.
-    Remember(SubscriptionChange),
     /// Turn a source away, or let it in again, and keep that.
     Ban(BanChange),
     /// The last call has ended after [`Drain`](crate::event::Event::Drain).

@@ -11,7 +11,7 @@ use pbx_sip::auth::{Algorithm, Ha1};
 use pbx_sip::clock::{Now, Tick, Wall};
 use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::transaction::Timers;
-use pbx_switch::action::{Action, SaveKey};
+use pbx_switch::action::{Action, Kept, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
 use pbx_switch::dialplan::{Dialplan, Step};
 use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
@@ -60,7 +60,7 @@ struct Weather {
 enum Arrival {
     AtSwitch { flow: Flow, octets: Bytes },
     AtPhone { place: usize, life: u32, connection: ConnectionId, octets: Bytes },
-    Saved { batch: SaveKey, changes: Vec<BindingChange>, awaited: bool },
+    Saved { batch: SaveKey, changes: Vec<Kept>, awaited: bool },
     Closed(Flow),
     Wake { place: usize, life: u32, wake: Wake },
     Trouble(Trouble),
@@ -649,7 +649,7 @@ impl World {
                 Action::Resolve { .. } => {}
                 Action::Record(record) => self.record(&record),
                 // What would be turned away goes on here: a worse world than a real one.
-                Action::Ban(_) | Action::Remember(_) => {}
+                Action::Ban(_) => {}
                 Action::Drained => self.drained = true,
             }
         }
@@ -717,13 +717,14 @@ impl World {
         self.tally.answered += u64::from(record.answered.is_some());
     }
 
-    fn commit(&mut self, changes: Vec<BindingChange>) {
+    fn commit(&mut self, changes: Vec<Kept>) {
         for change in changes {
             match change {
-                BindingChange::Put(binding) => {
+                Kept::Binding(BindingChange::Put(binding)) => {
                     self.disk.insert((binding.aor.to_string(), binding.contact.clone()), binding);
                 }
-                BindingChange::Remove { aor, contact } => _ = self.disk.remove(&(aor.to_string(), contact)),
+                Kept::Binding(BindingChange::Remove { aor, contact }) => _ = self.disk.remove(&(aor.to_string(), contact)),
+                Kept::Subscription(_) | Kept::Publication(_) => self.faults.push(format!("nobody here watches: {change:?}")),
             }
         }
     }

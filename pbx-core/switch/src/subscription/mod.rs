@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::ExtensionNumber;
 use crate::subscription::dialog_info::DialogLine;
+use crate::subscription::presence::Said;
 
 /// What one may be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -165,6 +166,48 @@ pub enum SubscriptionChange {
     Put(Box<Subscription>),
     /// Forget it.
     Remove(SubscriptionKey),
+}
+
+/// What one phone says of its owner (RFC 3903); plain data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// Its entity tag: names it in the next PUBLISH.
+    pub tag: String,
+    /// Of whom.
+    pub owner: ExtensionNumber,
+    /// What.
+    pub said: Said,
+    /// Until when.
+    pub expires: Wall,
+}
+
+/// What the store is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicationChange {
+    /// Keep this.
+    Put(Publication),
+    /// Forget what has this tag.
+    Remove(String),
+}
+
+impl SubscriptionChange {
+    /// Which.
+    pub fn key(&self) -> SubscriptionKey {
+        match self {
+            SubscriptionChange::Put(subscription) => subscription.key,
+            SubscriptionChange::Remove(key) => *key,
+        }
+    }
+}
+
+impl PublicationChange {
+    /// Which.
+    pub fn tag(&self) -> &str {
+        match self {
+            PublicationChange::Put(publication) => &publication.tag,
+            PublicationChange::Remove(tag) => tag,
+        }
+    }
 }
 
 /// NOTIFYs between two words to the store: after a restart numbers go on above all that may have been used.

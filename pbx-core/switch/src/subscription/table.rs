@@ -9,7 +9,7 @@ use pbx_sip::stack::ClientKey;
 use crate::directory::ExtensionNumber;
 use crate::subscription::message_summary::MessagesWaiting;
 use crate::subscription::presence::Said;
-use crate::subscription::{Subscription, SubscriptionKey};
+use crate::subscription::{Publication, Subscription, SubscriptionKey};
 
 /// The subscriptions of a house.
 #[derive(Default)]
@@ -31,16 +31,6 @@ pub struct Subscriptions {
     pub(crate) publications: BTreeMap<ExtensionNumber, Vec<Publication>>,
     pub(crate) boxes: BTreeMap<ExtensionNumber, MessagesWaiting>,
     pub(crate) next_key: u64,
-}
-
-/// What one phone says of its owner.
-pub struct Publication {
-    /// Its entity tag.
-    pub tag: String,
-    /// What.
-    pub said: Said,
-    /// Until when.
-    pub expires: Wall,
 }
 
 impl Subscriptions {

@@ -90,6 +90,7 @@ pub struct Switch {
     messages: messaging::UnderWay,
     lines: lines::Lines,
     subscriptions: Subscriptions,
+    subscriptions_saving: BTreeMap<SaveKey, subscribing::Saving>,
     ports: VecDeque<PortPair>,
     /// Ports of calls that were read back; media says that they are free, and they are not.
     held: BTreeMap<LegKey, PortPair>,
@@ -160,6 +161,7 @@ impl Switch {
             messages: messaging::UnderWay::default(),
             lines: lines::Lines::default(),
             subscriptions: Subscriptions::default(),
+            subscriptions_saving: BTreeMap::new(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
             media: VecDeque::new(),
@@ -290,6 +292,7 @@ impl Switch {
             ("BYEs that wait for an ACK", self.goodbyes.len()),
             ("texts on their way", self.messages.len()),
             ("notifications on their way", self.subscriptions.under_way()),
+            ("subscriptions that wait for the disk", self.subscriptions_saving.len()),
             ("registrations that wait for the disk", self.waiting_for_disk.len()),
         ]
     }

@@ -1,4 +1,5 @@
-//! What phones say of their owners (PUBLISH, RFC 3903), and messages that wait for those who did not ask (RFC 3842).
+//! What phones say of their owners (PUBLISH, RFC 3903), which is answered before it is on disk: a phone whose word is lost with the power
+//! is told so by the next answer (412), and says it again. And messages that wait for those who did not ask (RFC 3842).
 
 use std::time::Duration;
 
@@ -7,17 +8,36 @@ use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message, Method, Uri};
 use pbx_sip::stack::ServerKey;
 
+use crate::action::Kept;
 use crate::directory::ExtensionNumber;
 use crate::subscription::message_summary::MessagesWaiting;
 use crate::subscription::presence::{self, Said};
-use crate::subscription::table::Publication;
-use crate::subscription::{EventName, Package};
+use crate::subscription::{EventName, Package, Publication, PublicationChange};
 use crate::switch::Switch;
 
 /// Phones of one extension that say how their owner is.
 const MAX_PUBLICATIONS: usize = 10;
 
 impl Switch {
+    /// Goes on with what phones have said of their owners, as the store kept it.
+    pub fn resume_publications(&mut self, kept: Vec<Publication>, now: Now) {
+        for publication in kept {
+            let owner = publication.owner.clone();
+            if publication.expires > now.wall && self.directory.extension(owner.as_str()).is_some_and(|known| known.enabled) {
+                self.subscriptions.publications.entry(owner.clone()).or_default().push(publication);
+                self.touched(&owner);
+            } else {
+                self.save_publications(vec![PublicationChange::Remove(publication.tag)]);
+            }
+        }
+    }
+
+    pub(super) fn save_publications(&mut self, changes: Vec<PublicationChange>) {
+        if !changes.is_empty() {
+            self.save(changes.into_iter().map(Kept::Publication).collect(), false);
+        }
+    }
+
     /// PUBLISH: how the owner of a phone is.
     pub(super) fn publish_presence(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
         let Some(owner) = self.authenticated(key, flow, message, now) else { return };
@@ -42,7 +62,6 @@ impl Switch {
             return self.stack.respond(key, response, now);
         };
         let publications = self.subscriptions.publications.entry(owner.clone()).or_default();
-        publications.retain(|publication| publication.expires > now.wall);
         let before = match message.header(HeaderName::SipIfMatch) {
             // Only a first word of its own needs a body (RFC 3903 4.1).
             None if said.is_none() => return self.refuse(key, message, 400, now),
@@ -56,16 +75,20 @@ impl Switch {
             return self.refuse(key, message, 503, now);
         }
         let tag = self.entropy.token();
-        let said = said.or(before.map(|before| before.said)).unwrap_or(Said::Available);
+        let said = said.or(before.as_ref().map(|before| before.said)).unwrap_or(Said::Available);
+        let mut changes: Vec<PublicationChange> = before.into_iter().map(|before| PublicationChange::Remove(before.tag)).collect();
         if expires_s > 0 {
             let expires = now.wall + Duration::from_secs(u64::from(expires_s));
-            publications.push(Publication { tag: tag.clone(), said, expires });
+            let publication = Publication { tag: tag.clone(), owner: owner.clone(), said, expires };
+            publications.push(publication.clone());
+            changes.push(PublicationChange::Put(publication));
         }
         if publications.is_empty() {
             self.subscriptions.publications.remove(&owner);
         }
         let response = self.reply(message, 200).header(HeaderName::Expires, expires_s.to_string()).header(HeaderName::SipEtag, tag);
         self.stack.respond(key, response.build(), now);
+        self.save_publications(changes);
         self.touched(&owner);
     }
 
@@ -130,12 +153,12 @@ impl Switch {
             .map(|(owner, _)| owner.clone())
             .collect();
         for owner in owners {
-            if let Some(publications) = self.subscriptions.publications.get_mut(&owner) {
-                publications.retain(|publication| !lapsed(publication));
-                if publications.is_empty() {
-                    self.subscriptions.publications.remove(&owner);
-                }
+            let (over, rest): (Vec<_>, Vec<_>) =
+                self.subscriptions.publications.remove(&owner).unwrap_or_default().into_iter().partition(lapsed);
+            if !rest.is_empty() {
+                self.subscriptions.publications.insert(owner.clone(), rest);
             }
+            self.save_publications(over.into_iter().map(|publication| PublicationChange::Remove(publication.tag)).collect());
             self.touched(&owner);
         }
     }

@@ -8,7 +8,7 @@ use pbx_sip::flow::Flow;
 use pbx_sip::message::{HeaderName, Message, Uri};
 use pbx_sip::stack::ServerKey;
 
-use crate::action::{Action, SaveKey};
+use crate::action::{Action, Kept, SaveKey};
 use crate::directory::{Directory, Extension, ExtensionNumber};
 use crate::door::Offence;
 use crate::registrar::{BindingChange, RegisterRefusal};
@@ -40,7 +40,7 @@ impl Switch {
             Ok(done) => {
                 if !done.changes.is_empty() {
                     let essential = done.essential.then(|| done.changes.clone());
-                    let batch = self.save(done.changes, done.essential);
+                    let batch = self.save(done.changes.into_iter().map(Kept::Binding).collect(), done.essential);
                     self.publish_registration(&extension);
                     if let Some(changes) = essential {
                         let waiting = Registering { key, message: message.clone(), extension, changes };
@@ -68,7 +68,7 @@ impl Switch {
     }
 
     pub(super) fn saved(&mut self, batch: SaveKey, stored: bool, now: Now) {
-        let Some(waiting) = self.waiting_for_disk.remove(&batch) else { return };
+        let Some(waiting) = self.waiting_for_disk.remove(&batch) else { return self.subscriptions_saved(batch, stored, now) };
         let Registering { key, message, extension, changes } = waiting;
         if stored {
             self.registered(key, &message, &extension, now);
@@ -100,11 +100,11 @@ impl Switch {
             return;
         }
         let whose: std::collections::BTreeSet<ExtensionNumber> = changes.iter().map(|change| change.aor().clone()).collect();
-        self.save(changes, false);
+        self.save(changes.into_iter().map(Kept::Binding).collect(), false);
         whose.iter().for_each(|aor| self.publish_registration(aor));
     }
 
-    pub(super) fn save(&mut self, changes: Vec<BindingChange>, awaited: bool) -> SaveKey {
+    pub(super) fn save(&mut self, changes: Vec<Kept>, awaited: bool) -> SaveKey {
         self.next_save += 1;
         let batch = SaveKey(self.next_save);
         self.actions.push_back(Action::Save { batch, changes, awaited });

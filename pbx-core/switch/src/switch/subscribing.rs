@@ -1,5 +1,5 @@
 //! SUBSCRIBE, NOTIFY and PUBLISH (RFC 6665, RFC 3903): who is told of what, one NOTIFY at a time for each; what changes meanwhile is in
-//! the next one. Subscriptions outlive the process, and the connections of their phones.
+//! the next one. Subscriptions are on disk before they are answered, and outlive the process and the connections of their phones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use pbx_sip::flow::{ConnectionId, Flow};
 use pbx_sip::message::{Builder, HeaderName, Message, Method, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey};
 
-use crate::action::Action;
+use crate::action::{Kept, SaveKey};
 use crate::call::{Call, CallKey, LegState, is_sips};
 use crate::directory::ExtensionNumber;
 use crate::subscription::dialog_info::{self, DialogLine};
 use crate::subscription::presence::Presence;
 use crate::subscription::{
-    ALLOW_EVENTS, EventName, LEAST_S, MAX_OF_HOUSE, MAX_OF_WATCHER, MOST_S, Package, Subscription, SubscriptionChange,
-    SubscriptionKey, Told, USUAL_S, is_acceptable, reg_info,
+    ALLOW_EVENTS, EventName, LEAST_S, MAX_OF_HOUSE, MAX_OF_WATCHER, MOST_S, Package, PublicationChange, Subscription,
+    SubscriptionChange, SubscriptionKey, Told, USUAL_S, is_acceptable, reg_info,
 };
 use crate::switch::Switch;
 
@@ -34,13 +34,22 @@ const MAX_LINES: usize = 16;
 /// What watchers see of a call: the caller was told that it rings; how far each leg is, and whether it holds.
 type Shape = (bool, Vec<(LegKey, LegState, bool)>);
 
+/// What waits for the disk.
+pub(super) enum Saving {
+    /// A SUBSCRIBE, which is answered then.
+    Begun(SubscriptionKey, ServerKey, Box<Message>),
+    /// Subscriptions of before the start: numbers that nobody has used are on disk then.
+    Resumed(Vec<SubscriptionKey>),
+}
+
 impl Switch {
     /// Goes on with the subscriptions that the store kept; each is told how things are.
     pub fn resume_subscriptions(&mut self, kept: Vec<Subscription>, now: Now) {
+        let (mut changes, mut keys) = (Vec::new(), Vec::new());
         for mut subscription in kept.into_iter().take(MAX_OF_HOUSE) {
             let known = |number: &ExtensionNumber| self.directory.extension(number.as_str()).is_some_and(|known| known.enabled);
             if subscription.expires <= now.wall || !known(&subscription.watcher) || !known(&subscription.watched) {
-                self.actions.push_back(Action::Remember(SubscriptionChange::Remove(subscription.key)));
+                changes.push(Kept::Subscription(SubscriptionChange::Remove(subscription.key)));
                 continue;
             }
             // Connections end with the process that had them.
@@ -52,11 +61,50 @@ impl Switch {
             }
             let key = subscription.key;
             self.subscriptions.next_key = self.subscriptions.next_key.max(key.0);
-            let spread = u64::try_from(AFTER_START.as_micros()).unwrap_or(1).max(1);
-            self.subscriptions.due.insert((now.tick + Duration::from_micros(self.entropy.u64() % spread), key));
+            changes.push(Kept::Subscription(subscription.kept()));
             self.subscriptions.insert(subscription);
-            self.remember(key);
+            keys.push(key);
         }
+        if !changes.is_empty() {
+            let batch = self.save(changes, true);
+            self.subscriptions_saving.insert(batch, Saving::Resumed(keys));
+        }
+    }
+
+    /// The disk has said something of subscriptions.
+    pub(super) fn subscriptions_saved(&mut self, batch: SaveKey, stored: bool, now: Now) {
+        match self.subscriptions_saving.remove(&batch) {
+            None => {}
+            Some(Saving::Begun(of, key, message)) => {
+                let subscription = self.subscriptions.by_key.get(&of).cloned();
+                let Some(subscription) = subscription.filter(|_| stored) else {
+                    self.forget_subscription(of);
+                    let response = self.reply(&message, 503).header(HeaderName::RetryAfter, "30").build();
+                    return self.stack.respond(key, response, now);
+                };
+                self.accept_first(key, &message, &subscription, now);
+                if let Some(subscription) = self.subscriptions.by_key.get_mut(&of) {
+                    subscription.told.asked = false;
+                }
+                self.notify(of, now);
+            }
+            // Also if the disk does not take it: lamps are worth more than numbers that may come twice after the next kill.
+            Some(Saving::Resumed(keys)) => {
+                let spread = u64::try_from(AFTER_START.as_micros()).unwrap_or(1).max(1);
+                for key in keys.into_iter().filter(|key| self.subscriptions.by_key.contains_key(key)) {
+                    let later = Duration::from_micros(self.entropy.u64() % spread);
+                    self.subscriptions.due.insert((now.tick + later, key));
+                }
+            }
+        }
+    }
+
+    /// 200 to a SUBSCRIBE that begins a dialog.
+    fn accept_first(&mut self, key: ServerKey, message: &Message, subscription: &Subscription, now: Now) {
+        let left = (subscription.expires - now.wall).as_micros().div_ceil(1_000_000);
+        let accepted = Builder::response_to(message, 200, Some(&subscription.dialog.id.local_tag));
+        let accepted = accepted.header(HeaderName::Server, &self.config.user_agent);
+        self.accept_subscription(key, accepted, subscription, u32::try_from(left).unwrap_or(MOST_S), now);
     }
 
     /// SUBSCRIBE outside a dialog.
@@ -112,18 +160,19 @@ impl Switch {
             dialog,
             flow,
             expires: now.wall + Duration::from_secs(u64::from(expires_s)),
-            told: Told::default(),
+            // Nothing is told before the answer.
+            told: Told { asked: true, ..Told::default() },
         };
-        let accepted = Builder::response_to(message, 200, Some(&tag)).header(HeaderName::Server, &self.config.user_agent);
-        self.accept_subscription(key, accepted, &subscription, expires_s, now);
         if expires_s == 0 {
             // Only a question (RFC 6665 4.4.3): the answer is the one NOTIFY.
+            self.accept_first(key, message, &subscription, now);
             return self.say_last(subscription, "timeout", now);
         }
-        let subscription_key = subscription.key;
+        let (of, mut subscription) = (subscription.key, subscription);
+        let kept = subscription.kept();
         self.subscriptions.insert(subscription);
-        self.remember(subscription_key);
-        self.notify(subscription_key, now);
+        let batch = self.save(vec![Kept::Subscription(kept)], true);
+        self.subscriptions_saving.insert(batch, Saving::Begun(of, key, Box::new(message.clone())));
     }
 
     /// SUBSCRIBE in the dialog of a subscription: it goes on, or ends. False if there is none of that dialog.
@@ -359,7 +408,7 @@ impl Switch {
 
     fn end_subscription(&mut self, key: SubscriptionKey, why: &str, now: Now) {
         if let Some(subscription) = self.subscriptions.remove(key) {
-            self.actions.push_back(Action::Remember(SubscriptionChange::Remove(key)));
+            self.save(vec![Kept::Subscription(SubscriptionChange::Remove(key))], false);
             if !subscription.told.unreached {
                 self.say_last(subscription, why, now);
             }
@@ -368,14 +417,14 @@ impl Switch {
 
     fn forget_subscription(&mut self, key: SubscriptionKey) {
         if self.subscriptions.remove(key).is_some() {
-            self.actions.push_back(Action::Remember(SubscriptionChange::Remove(key)));
+            self.save(vec![Kept::Subscription(SubscriptionChange::Remove(key))], false);
         }
     }
 
     fn remember(&mut self, key: SubscriptionKey) {
         if let Some(subscription) = self.subscriptions.by_key.get_mut(&key) {
             let kept = subscription.kept();
-            self.actions.push_back(Action::Remember(kept));
+            self.save(vec![Kept::Subscription(kept)], false);
         }
     }
 
@@ -432,7 +481,8 @@ impl Switch {
             .cloned()
             .collect();
         for of in lost {
-            self.subscriptions.publications.remove(&of);
+            let said = self.subscriptions.publications.remove(&of).unwrap_or_default();
+            self.save_publications(said.into_iter().map(|said| PublicationChange::Remove(said.tag)).collect());
             self.subscriptions.boxes.remove(&of);
         }
     }

@@ -11,7 +11,7 @@
 //! | `201 -> REFER call=1 to=203@pbx.test`, `201 -> REFER call=1 replaces=2`, `203 -> INVITE 202 place=202/1` | speaks in its first call; names its second, or the first of another phone |
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
 //! | `line: a priority=2 channels=1`, `off a`, `number: +33199001234 201`, `state: a up` | a carrier and its account, which is given up; a number of the house; what the pages show |
-//! | `messages 201 2/1`, `subscriptions: 1` | new and old messages wait for an extension; subscriptions on disk |
+//! | `messages 201 2/1`, `subscriptions: 1`, `publications: 1` | new and old messages wait for an extension; what is on disk |
 //! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `rebound 203`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
 //! | `store fails`, `store waits`, `saved` | how the disk does |
@@ -32,7 +32,7 @@ use pbx_sip::clock::{Now, Tick, Wall};
 use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::target::{ResolveError, Target};
 use pbx_sip::transaction::Timers;
-use pbx_switch::action::{Action, SaveKey};
+use pbx_switch::action::{Action, Kept, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
 use pbx_switch::dialplan::{Dialplan, Step};
 use pbx_switch::directory::{
@@ -43,7 +43,7 @@ use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
 use pbx_switch::status::Change;
 use pbx_switch::subscription::message_summary::MessagesWaiting;
-use pbx_switch::subscription::{Subscription, SubscriptionChange, SubscriptionKey};
+use pbx_switch::subscription::{Publication, PublicationChange, Subscription, SubscriptionChange, SubscriptionKey};
 use pbx_switch::switch::{Switch, SwitchConfig, Written};
 use pbx_switch::trunking::LineStatus;
 
@@ -76,7 +76,8 @@ struct House {
     disk: BTreeMap<(String, String), Binding>,
     subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     store: Store,
-    waiting: Vec<(SaveKey, Vec<BindingChange>)>,
+    publications: BTreeMap<String, Publication>,
+    waiting: Vec<(SaveKey, Vec<Kept>)>,
     records: VecDeque<CallRecord>,
     last_trace: Vec<String>,
     last_caller: String,
@@ -145,6 +146,7 @@ impl House {
             phones: Vec::new(),
             disk: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            publications: BTreeMap::new(),
             store: Store::Works,
             waiting: Vec::new(),
             records: VecDeque::new(),
@@ -206,6 +208,7 @@ impl House {
             "subscriptions" => {
                 self.equal(self.subscriptions.len().to_string(), rest.to_owned(), "subscriptions on disk");
             }
+            "publications" => self.equal(self.publications.len().to_string(), rest.to_owned(), "publications on disk"),
             "hang" => {
                 let call = *self.live.last().expect("a call to hang up");
                 self.tell(Event::HangUp { call });
@@ -531,13 +534,6 @@ impl House {
                 let ways: Vec<Flow> = targets.iter().filter_map(way_to).collect();
                 Some(Event::Resolved { ticket, ways: if ways.is_empty() { Err(ResolveError::NoSuchName) } else { Ok(ways) } })
             }
-            Action::Remember(change) => {
-                match change {
-                    SubscriptionChange::Put(subscription) => _ = self.subscriptions.insert(subscription.key, *subscription),
-                    SubscriptionChange::Remove(key) => _ = self.subscriptions.remove(&key),
-                }
-                None
-            }
             Action::Ban(change) => {
                 match change {
                     BanChange::Begun(ban) => _ = self.banned.insert(ban.source),
@@ -571,13 +567,17 @@ impl House {
         Some(place)
     }
 
-    fn commit(&mut self, changes: Vec<BindingChange>) {
+    fn commit(&mut self, changes: Vec<Kept>) {
         for change in changes {
             match change {
-                BindingChange::Put(binding) => {
+                Kept::Binding(BindingChange::Put(binding)) => {
                     self.disk.insert((binding.aor.to_string(), binding.contact.clone()), binding);
                 }
-                BindingChange::Remove { aor, contact } => _ = self.disk.remove(&(aor.to_string(), contact)),
+                Kept::Binding(BindingChange::Remove { aor, contact }) => _ = self.disk.remove(&(aor.to_string(), contact)),
+                Kept::Subscription(SubscriptionChange::Put(kept)) => _ = self.subscriptions.insert(kept.key, *kept),
+                Kept::Subscription(SubscriptionChange::Remove(key)) => _ = self.subscriptions.remove(&key),
+                Kept::Publication(PublicationChange::Put(kept)) => _ = self.publications.insert(kept.tag.clone(), kept),
+                Kept::Publication(PublicationChange::Remove(tag)) => _ = self.publications.remove(&tag),
             }
         }
     }
@@ -615,6 +615,7 @@ impl House {
         self.live.clear();
         let free = self.plane.restart();
         self.switch.read(written, self.now);
+        self.switch.resume_publications(self.publications.values().cloned().collect(), self.now);
         self.switch.resume_subscriptions(self.subscriptions.values().cloned().collect(), self.now);
         let mut events = Vec::new();
         while let Some(action) = self.switch.poll_action() {

@@ -270,6 +270,37 @@ fn subscriptions_outlive_the_process_and_end() {
     "#,
     );
     check(
+        "it is on disk before it is answered, and if it cannot be, its phone is told so",
+        "
+        phones: 201 202
+        store waits    201 -> SUBSCRIBE dialog of=202    201 <- nothing    saved    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY
+        store fails    201 -> SUBSCRIBE presence of=202    201 <- 503 {Retry-After: 30}    201 <- nothing    subscriptions: 1
+        store works    201 -> SUBSCRIBE dialog of=202 expires=0    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY    subscriptions: 0
+    ",
+    );
+    check(
+        "after a start numbers are used that are on disk first",
+        "
+        phones: 201 202
+        201 -> SUBSCRIBE dialog of=202    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY
+        store waits    restart    wait 10s    201 <- nothing    restart    saved    store works    until 201    201 <- NOTIFY {CSeq: 201 NOTIFY}    201 -> 200 NOTIFY
+        restart    until 201    201 <- NOTIFY {CSeq: 401 NOTIFY}    201 -> 200 NOTIFY
+        201 -> SUBSCRIBE dialog of=202 expires=0    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY
+    ",
+    );
+    check(
+        "what a phone says of its owner outlives the process too",
+        "
+        phones: 201 202
+        201 -> SUBSCRIBE presence of=202    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY
+        202 -> PUBLISH do-not-disturb    202 <- 200    201 <- NOTIFY body=[Do not disturb]    201 -> 200 NOTIFY    publications: 1
+        restart    until 201    201 <- NOTIFY body=[Do not disturb]    201 -> 200 NOTIFY
+        202 -> PUBLISH gone    202 <- 200    201 <- NOTIFY without=[disturb]    201 -> 200 NOTIFY    publications: 0
+        202 -> PUBLISH away    202 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY    wait 600s    until 201    201 <- NOTIFY without=[away]    201 -> 200 NOTIFY    publications: 0
+        202 -> PUBLISH away    202 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY    disable 202    201 <- NOTIFY    201 -> 200 NOTIFY    publications: 0
+    ",
+    );
+    check(
         "who says nothing more is told that it is over",
         "
         phones: 201 202
