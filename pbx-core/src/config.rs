@@ -86,6 +86,9 @@ pub struct Sip {
     /// SIP domain; empty for the machine's own address.
     #[serde(deserialize_with = "domain_of")]
     pub domain: String,
+    /// Our address as those beyond the router know it; nothing where there is no router, or nobody beyond it.
+    #[serde(deserialize_with = "address_of")]
+    pub outer_address: Option<IpAddr>,
     /// Name servers for the names of carriers; those of the system if there are none.
     pub name_servers: Vec<SocketAddr>,
     /// Digest algorithms in the order in which they are offered.
@@ -189,6 +192,7 @@ impl Default for Sip {
             tcp: everywhere,
             tls: Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5061))),
             domain: String::new(),
+            outer_address: None,
             name_servers: Vec::new(),
             algorithms: vec![pbx_sip::auth::Algorithm::Md5, pbx_sip::auth::Algorithm::Sha256],
             md5_only: vec!["baresip".to_owned(), "JsSIP".to_owned()],
@@ -375,6 +379,9 @@ impl Config {
             let fault = || ConfigError::Variable { name: "PBX_SIP_TLS", fault: Fault::new("address_or_off", &text) };
             self.sip.tls = door(&text).ok_or_else(fault)?;
         }
+        if let Some(text) = variable("PBX_OUTER_ADDRESS") {
+            self.sip.outer_address = Some(parsed("PBX_OUTER_ADDRESS", "ip", &text)?);
+        }
         if let Some(text) = variable("PBX_HTTP") {
             self.http.listen = parsed("PBX_HTTP", "address", &text)?;
         }
@@ -410,6 +417,13 @@ fn database_url_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Databas
 
 fn door_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     door(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("address_or_off"))
+}
+
+fn address_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| D::Error::custom("ip")),
+    }
 }
 
 fn domain_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -454,7 +468,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 24, "a new key belongs into the example");
+        assert_eq!(keys, 25, "a new key belongs into the example");
     }
 
     #[test]
@@ -521,6 +535,7 @@ mod tests {
             ("PBX_SIP_TLS", "no", "address_or_off"),
             ("PBX_HTTPS", "8443", "address_or_off"),
             ("PBX_RTP_ADDRESS", "0.0.0.0:1", "ip"),
+            ("PBX_OUTER_ADDRESS", "router", "ip"),
             ("PBX_RTP_PORTS", "2001-2002", "ports"),
             ("PBX_DOMAIN", "a@b", "domain"),
         ] {

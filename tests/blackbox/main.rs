@@ -16,6 +16,7 @@ mod kill;
 mod lamp;
 mod line;
 mod live_stream;
+mod nat;
 mod register;
 mod tls;
 mod transfer;

@@ -273,6 +273,17 @@ pub struct Linphone {
 impl Linphone {
     /// Registers `number` with the house; over TLS only if its certificate can be trusted and names the address.
     pub fn start(house: &House, number: &str, over: Over) -> Linphone {
+        Linphone::begin(house, number, over, Command::new("linphonec"))
+    }
+
+    /// The same within a network namespace.
+    pub fn start_within(house: &House, number: &str, over: Over, network: &str) -> Linphone {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", network, "linphonec"]);
+        Linphone::begin(house, number, over, command)
+    }
+
+    fn begin(house: &House, number: &str, over: Over, mut linphonec: Command) -> Linphone {
         let folder = TempDir::new().expect("a folder for linphone");
         let port = free_port();
         let config = format!(
@@ -287,7 +298,7 @@ impl Linphone {
         fs::create_dir_all(folder.path().join(".local/share/linphone")).expect("linphone's folder");
         let config_file = folder.path().join("linphonerc");
         fs::write(&config_file, config).expect("linphone's config");
-        let child = Command::new("linphonec")
+        let child = linphonec
             .arg("-c")
             .arg(&config_file)
             .env("HOME", folder.path())

@@ -16,7 +16,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rustix::event::epoll;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use crate::leg::{Channel, Line, Received};
+use crate::leg::{Channel, Line, Received, is_binding_request};
 use crate::pace::Pace;
 use crate::plane::{PlaneConfig, PlaneError, Sink};
 use crate::ports::Ports;
@@ -158,6 +158,9 @@ impl Worker {
         if let Some(remote) = latched {
             (self.sink)(Event::Latched { leg: leg.key, remote });
         }
+        if is_binding_request(&buffer[..length]) {
+            return;
+        }
         let packet = &mut buffer[..length];
         let Some(fate) = leg.path.packet(packet, now) else { return };
         leg.last_packet_us = now;
@@ -183,6 +186,7 @@ impl Worker {
         match leg.rtcp.receive(buffer, now, is_rtcp) {
             Received::Nothing => {}
             Received::Refused => leg.path.refused += 1,
+            Received::Packet { length, .. } if is_binding_request(&buffer[..length]) => {}
             Received::Packet { length, .. } => {
                 let understood = leg.reports.hear(&buffer[..length], &leg.path.sending, leg.path.sent, now);
                 leg.path.refused += u64::from(!understood);

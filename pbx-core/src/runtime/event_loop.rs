@@ -20,6 +20,7 @@ use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, now};
 use crate::transport::admission::Admission;
 use crate::transport::connections::{Connections, Told};
+use crate::transport::outer::Outer;
 use crate::transport::resolver::{Doors, Resolver};
 use crate::transport::trust::Trust;
 use crate::transport::udp::Udp;
@@ -59,6 +60,8 @@ pub struct EventLoop {
     pub events: mpsc::Receiver<Event>,
     /// Looks names up, beside this thread.
     pub lookup: Lookup,
+    /// Our address for those who are beyond the router.
+    pub outer: Outer,
     /// Whose turn it is.
     pub admission: Admission,
     /// Sound.
@@ -91,7 +94,7 @@ pub struct Lookup {
 
 impl Lookup {
     fn begin(&self, ticket: u64, targets: Vec<Target>) {
-        let (resolver, doors, trust, events) = (self.resolver.clone(), self.doors, self.trust.clone(), self.events.clone());
+        let (resolver, doors, trust, events) = (self.resolver.clone(), self.doors.clone(), self.trust.clone(), self.events.clone());
         self.runtime.spawn(async move {
             let ways = resolver.ways(&targets, &doors, &trust).await;
             let _ = events.send(Event::Resolved { ticket, ways }).await;
@@ -192,12 +195,12 @@ impl EventLoop {
             Told::Message(flow, _) if self.admission.is_banned(flow.remote.ip()) => {}
             Told::Message(flow, octets) => self.receive(flow, octets),
             Told::Distrusted(flow) => self.handle(Event::Distrusted { flow }, now()),
-            Told::Closed(flow) => self.handle(Event::FlowClosed { flow }, now()),
+            Told::Closed(flow) => self.handle(Event::FlowClosed { flow: self.outer.seen(flow) }, now()),
         }
     }
 
     fn receive(&mut self, flow: Flow, octets: Bytes) {
-        self.handle(Event::Received { flow, octets }, now());
+        self.handle(Event::Received { flow: self.outer.seen(flow), octets }, now());
     }
 
     fn handle(&mut self, event: Event, instant: Now) {
@@ -236,12 +239,7 @@ impl EventLoop {
         let mut told_media = false;
         while let Some(action) = self.switch.poll_action() {
             match action {
-                Action::Send { flow, octets } => match flow.transport {
-                    Transport::Udp => self.udp.send(&flow, &octets),
-                    Transport::Tcp => self.tcp.send(&flow, octets),
-                    Transport::Tls => self.tls.send(&flow, octets),
-                    Transport::Ws | Transport::Wss => self.websockets.send(&flow, octets),
-                },
+                Action::Send { flow, octets } => self.send(&self.outer.sendable(flow), octets),
                 Action::Media(command) => {
                     self.plane.command(command);
                     told_media = true;
@@ -265,6 +263,15 @@ impl EventLoop {
 }
 
 impl EventLoop {
+    fn send(&mut self, flow: &Flow, octets: Bytes) {
+        match flow.transport {
+            Transport::Udp => self.udp.send(flow, &octets),
+            Transport::Tcp => self.tcp.send(flow, octets),
+            Transport::Tls => self.tls.send(flow, octets),
+            Transport::Ws | Transport::Wss => self.websockets.send(flow, octets),
+        }
+    }
+
     /// Shuts every door to a source, or opens them again.
     fn turn_away(&mut self, change: BanChange) {
         let connections = || [&self.tcp, &self.tls].into_iter();

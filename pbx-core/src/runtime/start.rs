@@ -27,6 +27,7 @@ use crate::transport::admission::Admission;
 use crate::transport::certificate::{CertificateError, Identity, own_names};
 use crate::transport::connections::{Connections, Limits, Told};
 use crate::transport::https::Https;
+use crate::transport::outer::Outer;
 use crate::transport::resolver::{Doors, Resolver};
 use crate::transport::trust::Trust;
 use crate::transport::udp::Udp;
@@ -200,7 +201,10 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             switch.open_door(config.door.own_networks.clone(), bans, now());
             switch.resume_publications(publications, now());
             switch.resume_subscriptions(subscriptions, now());
-            let doors = Doors { udp: udp.local(), tcp: tcp.local(), tls: tls.local() };
+            let own_networks = config.door.own_networks.clone();
+            let within = move |ip| own_networks.iter().any(|network| network.contains(ip));
+            let outer = Outer::new(config.sip.outer_address, within);
+            let doors = Doors { udp: udp.local(), tcp: tcp.local(), tls: tls.local(), outer: outer.clone() };
             let _ = ready_tell.send(Ok((doors.udp, doors.tcp, heard_by_tls.then_some(doors.tls))));
             let event_loop = EventLoop {
                 lookup: Lookup { resolver, doors, trust, events: resolved, runtime: waits },
@@ -211,6 +215,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 websockets: websockets_of_loop,
                 told: told_queue,
                 events: event_queue,
+                outer,
                 admission: Admission::new(config.sip.messages_per_second),
                 plane,
                 keeper,

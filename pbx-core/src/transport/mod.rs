@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod connections;
 pub mod greeting;
 pub mod https;
+pub mod outer;
 pub mod resolver;
 mod stream;
 pub mod tcp;

@@ -74,6 +74,23 @@ fn a_peer_behind_a_router_is_found_where_it_really_is() {
 }
 
 #[test]
+fn a_peer_that_only_knocks_is_found_too() {
+    let mut plane = Running::start(4);
+    let (a, b) = (Peer::bind("127.0.0.1"), Peer::bind("127.0.0.2"));
+    let (a_ports, b_ports) = (plane.open(A), plane.open(B));
+    let inside =
+        Remote { rtp: "192.0.2.50:4000".parse().expect("an address"), rtcp: "192.0.2.50:4001".parse().expect("an address") };
+    plane.expect(A, inside, Direction::SendRecv);
+    plane.expect(B, b.remote(), Direction::SendRecv);
+    plane.tell(Command::Join { leg: A, with: B });
+    // A Binding request of STUN, as Linphone sends it through a router.
+    let knock = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    assert_eq!(a.knocks_until_heard(&knock, a_ports.rtp, || b.sends(&rtp(2), b_ports.rtp)), rtp(2));
+    assert_eq!(plane.latched(A), a.address());
+    b.hears_nothing();
+}
+
+#[test]
 fn hold_keeps_one_side_from_being_heard() {
     let mut plane = Running::start(4);
     let (a, b) = (Peer::bind("127.0.0.1"), Peer::bind("127.0.0.2"));

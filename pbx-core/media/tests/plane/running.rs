@@ -180,6 +180,19 @@ impl Peer {
         assert_eq!(heard, packet);
     }
 
+    /// Knocks until it hears something of the other, who speaks meanwhile; what it hears.
+    pub fn knocks_until_heard(&self, knock: &[u8], to: u16, other_speaks: impl Fn()) -> Vec<u8> {
+        let start = Instant::now();
+        loop {
+            self.sends(knock, to);
+            other_speaks();
+            if let Some((heard, _)) = self.next() {
+                return heard;
+            }
+            assert!(start.elapsed() < PATIENCE, "nothing was heard");
+        }
+    }
+
     pub fn next(&self) -> Option<(Vec<u8>, SocketAddr)> {
         let mut buffer = [0; 2048];
         let (length, from) = self.rtp.recv_from(&mut buffer).ok()?;

@@ -17,6 +17,7 @@ use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::target::{ResolveError, Target};
 use rand::RngExt;
 
+use crate::transport::outer::Outer;
 use crate::transport::trust::Trust;
 
 /// Where to, and how.
@@ -29,7 +30,7 @@ pub struct Hop {
 }
 
 /// Where we listen, for our address on a way out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Doors {
     /// Datagrams.
     pub udp: SocketAddr,
@@ -37,6 +38,8 @@ pub struct Doors {
     pub tcp: SocketAddr,
     /// Encrypted ones.
     pub tls: SocketAddr,
+    /// Our address for those who are beyond the router.
+    pub outer: Outer,
 }
 
 impl Doors {
@@ -49,7 +52,7 @@ impl Doors {
             Transport::Ws | Transport::Wss => return None,
         };
         let ip = if door.ip().is_unspecified() { source_towards(hop.remote)? } else { door.ip() };
-        let local = SocketAddr::new(ip, door.port());
+        let local = SocketAddr::new(self.outer.seen_from(hop.remote.ip(), ip), door.port());
         (ip.is_ipv4() == hop.remote.is_ipv4()).then_some(Flow {
             transport: hop.transport,
             local,

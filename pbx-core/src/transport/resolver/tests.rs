@@ -129,6 +129,7 @@ async fn a_carrier_of_many_servers_is_bounded() {
 async fn ways_begin_at_our_doors_and_names_are_kept_for_the_handshake() {
     let server = NameServer::open("carrier.test. A 127.0.0.9\nother.test. A 127.0.0.8", &[]).await;
     let (udp, tcp, tls) = ("0.0.0.0:5060".parse().unwrap(), "127.0.0.5:5070".parse().unwrap(), "127.0.0.5:5071".parse().unwrap());
+    let outer = Outer::new(None, |_| true);
     let trust = Trust::new(Path::new("")).unwrap();
     let name = |host: &str, transport| Target::Name { host: host.into(), port: Some(5099), transport: Some(transport) };
     let targets = [
@@ -137,7 +138,7 @@ async fn ways_begin_at_our_doors_and_names_are_kept_for_the_handshake() {
         name("carrier.test", Transport::Tcp),
         name("other.test", Transport::Tls),
     ];
-    let ways = server.resolver.ways(&targets, &Doors { udp, tcp, tls }, &trust).await.unwrap();
+    let ways = server.resolver.ways(&targets, &Doors { udp, tcp, tls, outer }, &trust).await.unwrap();
     let shown: Vec<String> = ways.iter().map(|way| format!("{} {} {}", way.transport.as_str(), way.local, way.remote)).collect();
     let expected = ["UDP 127.0.0.1:5060 127.0.0.9:5099", "TCP 127.0.0.5:5070 127.0.0.9:5099", "TLS 127.0.0.5:5071 127.0.0.8:5099"];
     assert_eq!(shown, expected, "an open door is the address from which the system would send");

@@ -3,6 +3,7 @@
 mod calling;
 mod guarding;
 mod hearing;
+mod keeping_alive;
 mod lines;
 mod messaging;
 mod publishing;
@@ -91,6 +92,7 @@ pub struct Switch {
     lines: lines::Lines,
     subscriptions: Subscriptions,
     subscriptions_saving: BTreeMap<SaveKey, subscribing::Saving>,
+    kept_alive: keeping_alive::KeptAlive,
     ports: VecDeque<PortPair>,
     /// Ports of calls that were read back; media says that they are free, and they are not.
     held: BTreeMap<LegKey, PortPair>,
@@ -162,6 +164,7 @@ impl Switch {
             lines: lines::Lines::default(),
             subscriptions: Subscriptions::default(),
             subscriptions_saving: BTreeMap::new(),
+            kept_alive: keeping_alive::KeptAlive::default(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
             media: VecDeque::new(),
@@ -177,6 +180,7 @@ impl Switch {
         };
         let known: Vec<ExtensionNumber> = switch.registrar.each().map(|(aor, _)| aor.clone()).collect();
         known.iter().for_each(|aor| switch.publish_registration(aor));
+        known.iter().for_each(|aor| switch.may_need_keeping(aor.as_str(), now));
         switch.lines_changed(now);
         switch.settle(now);
         switch
@@ -224,6 +228,7 @@ impl Switch {
         self.lines_due(now);
         self.subscriptions_due(now);
         self.publications_due(now);
+        self.keep_alive(now);
         while let Some((&(when, key), ())) = self.wakes.first_key_value() {
             if when > now.tick {
                 break;
@@ -255,10 +260,19 @@ impl Switch {
         let lapse = self.registrar.next_lapse().map(|when| now.tick + (when - now.wall));
         let wake = self.wakes.first_key_value().map(|((when, _), ())| *when);
         let due = self.dues.first_key_value().map(|((when, _), ())| *when);
-        [self.stack.poll_deadline(), lapse, bans, wake, due, self.lines.next(), self.subscriptions.next(now)]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.stack.poll_deadline(),
+            lapse,
+            bans,
+            wake,
+            due,
+            self.lines.next(),
+            self.subscriptions.next(now),
+            self.kept_alive.next(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Calls that are not over.

@@ -42,6 +42,7 @@ impl Switch {
                     let essential = done.essential.then(|| done.changes.clone());
                     let batch = self.save(done.changes.into_iter().map(Kept::Binding).collect(), done.essential);
                     self.publish_registration(&extension);
+                    self.may_need_keeping(extension.as_str(), now);
                     if let Some(changes) = essential {
                         let waiting = Registering { key, message: message.clone(), extension, changes };
                         self.waiting_for_disk.insert(batch, waiting);

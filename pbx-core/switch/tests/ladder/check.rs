@@ -17,7 +17,7 @@
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
 //! | `numbers: 202 97=OPUS` | which payload number a phone is sent |
-//! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `caller: 201`, `bindings: 201 2`, `banned: 192.0.2.1`, `drained` | what must be so |
+//! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `caller: 201`, `bindings: 201 2`, `kept: 201 3` (keep-alives), `banned: 192.0.2.1`, `drained` | what must be so |
 //!
 //! At the end time passes, and nothing may be left over: no call, no transaction, no index entry, no open port.
 
@@ -269,6 +269,10 @@ impl House {
                 let banned: Vec<String> = self.banned.iter().map(ToString::to_string).collect();
                 self.equal(if banned.is_empty() { "nobody".to_owned() } else { banned.join(" ") }, rest.to_owned(), "banned");
             }
+            "kept" => {
+                let (who, times) = rest.split_once(' ').unwrap();
+                self.equal(self.phones[self.phone(who)].kept.to_string(), times.to_owned(), "keep-alives");
+            }
             "calls" => self.equal(self.switch.calls().to_string(), rest.to_owned(), "calls"),
             "bindings" => {
                 let (aor, count) = rest.split_once(' ').unwrap();
@@ -492,6 +496,11 @@ impl House {
 
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
+            Action::Send { flow, octets } if octets == "\r\n\r\n" => {
+                let place = self.reached(&flow).expect("somebody is kept alive");
+                self.phones[place].kept += 1;
+                None
+            }
             Action::Send { flow, octets } => {
                 let text = Text::read(&octets);
                 let Some(place) = self.reached(&flow) else {

@@ -13,6 +13,8 @@ pub struct Phone {
     pub extension: String,
     pub flow: Flow,
     pub secret: String,
+    /// Keep-alives that came.
+    pub kept: usize,
     /// It takes no connection.
     pub gone: bool,
     /// What came and was not looked at yet.
@@ -60,6 +62,7 @@ impl Phone {
             name: name.to_owned(),
             extension: extension.to_owned(),
             flow,
+            kept: 0,
             gone: false,
             secret: format!("secret {extension}"),
             inbox: VecDeque::new(),

@@ -234,3 +234,18 @@ fn the_house_starts_again() {
     ",
     );
 }
+
+#[test]
+fn a_phone_behind_a_router_is_kept_reachable() {
+    check(
+        "a word now and then over UDP, as long as it is registered; to nobody else",
+        "
+        phones: 201- 202 203t
+        201 -> REGISTER contact=<sip:201@10.0.0.9:5060>    201 <- 200
+        wait 51s    kept: 201 2    kept: 202 0    kept: 203t 0
+        201 -> REGISTER contact=<sip:201@10.0.0.9:5060> expires=0    201 <- 200
+        wait 100s    kept: 201 2
+        202 -> INVITE 201    202 <- 480    202 -> ACK    record: unregistered
+    ",
+    );
+}
