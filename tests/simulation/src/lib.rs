@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod draw;
+mod lamps;
 mod phone;
 #[path = "../../../pbx-core/switch/tests/ladder/plane.rs"]
 #[allow(dead_code, reason = "the ladders look at more of it")]

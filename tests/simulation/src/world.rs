@@ -18,9 +18,11 @@ use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
 use pbx_switch::status::Change;
+use pbx_switch::subscription::{Subscription, SubscriptionChange, SubscriptionKey};
 use pbx_switch::switch::{Switch, SwitchConfig, Written};
 
 use crate::draw::Draw;
+use crate::lamps::{LampWake, Lamps};
 use crate::phone::{Manner, Phone, Wake};
 use crate::plane::Plane;
 use crate::wire::Text;
@@ -63,6 +65,8 @@ enum Arrival {
     Saved { batch: SaveKey, changes: Vec<Kept>, awaited: bool },
     Closed(Flow),
     Wake { place: usize, life: u32, wake: Wake },
+    AtLamps(Bytes),
+    LampWake(LampWake),
     Trouble(Trouble),
 }
 
@@ -89,6 +93,7 @@ pub struct World {
     queue: BTreeMap<(Tick, u64), Arrival>,
     sequence: u64,
     phones: Vec<Phone>,
+    lamps: Option<Lamps>,
     lives: Vec<u32>,
     connections: BTreeMap<ConnectionId, usize>,
     next_connection: u64,
@@ -99,6 +104,7 @@ pub struct World {
     /// How often a message was lost: never more than twice, so that who repeats himself is heard.
     lost: BTreeMap<u64, u8>,
     disk: BTreeMap<(String, String), Binding>,
+    watchers: BTreeMap<SubscriptionKey, Subscription>,
     next_media: u16,
     marks: Vec<u16>,
     /// Calls one of whose sides was sent on, each with the first of those it was connected with.
@@ -141,6 +147,9 @@ impl Default for Plans {
 }
 
 const EXTENSIONS: std::ops::Range<u16> = 201..206;
+
+/// Where the phone with the lamps is.
+const LAMPS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 100)), 5060);
 
 /// After everybody has hung up, so long until nothing moves any more: Timer H after the longest ringing and talk, and some.
 const LONGEST: Duration = Duration::from_secs(900);
@@ -192,6 +201,8 @@ impl World {
             queue: BTreeMap::new(),
             sequence: 0,
             phones: Vec::new(),
+            // Chance of their own, so that those who call do not notice them.
+            lamps: seed.is_multiple_of(8).then(|| Lamps::new(LAMPS, EXTENSIONS, Draw::new(!seed))),
             lives: Vec::new(),
             connections: BTreeMap::new(),
             next_connection: 0,
@@ -199,6 +210,7 @@ impl World {
             in_order: BTreeMap::new(),
             lost: BTreeMap::new(),
             disk: BTreeMap::new(),
+            watchers: BTreeMap::new(),
             next_media: 20_000,
             marks: Vec::new(),
             kin: BTreeMap::new(),
@@ -267,6 +279,7 @@ impl World {
         if self.draw.percent(8) {
             self.after(Duration::from_millis(4_000 + window / 2), Arrival::Trouble(Trouble::Drain));
         }
+        self.with_lamps(|_| {});
     }
 
     /// Until nothing moves any more.
@@ -326,6 +339,11 @@ impl World {
         if self.switch.faults() > 0 {
             self.faults.push(format!("{} faults were caught", self.switch.faults()));
         }
+        if let Some(lamps) = &mut self.lamps {
+            let kept: Vec<&str> = self.watchers.values().map(|kept| kept.dialog.id.call_id.as_str()).collect();
+            lamps.at_rest(&kept);
+            self.faults.append(&mut lamps.faults);
+        }
         let unrecorded = self.begun.iter().filter(|key| !self.recorded.contains(key) && !self.gone.contains(key)).count();
         if unrecorded > 0 {
             self.faults.push(format!("{unrecorded} of {} calls have no record", self.begun.len()));
@@ -359,7 +377,9 @@ impl World {
                 });
             }
             Arrival::Saved { batch, changes, awaited } => {
-                let stored = !self.draw.percent(self.weather.disk_fails);
+                let of_lamps = changes.iter().all(|change| matches!(change, Kept::Subscription(_)));
+                let draw = self.lamps.as_mut().filter(|_| of_lamps).map_or(&mut self.draw, |lamps| &mut lamps.draw);
+                let stored = !draw.percent(self.weather.disk_fails);
                 if stored {
                     self.commit(changes);
                 }
@@ -380,6 +400,11 @@ impl World {
                 }
                 self.with_phone(place, |phone, now, draw, _| phone.woke(wake, now, draw));
             }
+            Arrival::AtLamps(octets) => {
+                self.note("<-", LAMPS, &octets);
+                self.with_lamps(|lamps| lamps.hear(&Text::read(&octets)));
+            }
+            Arrival::LampWake(wake) => self.with_lamps(|lamps| lamps.woke(wake)),
             Arrival::Trouble(trouble) => self.trouble(trouble),
         }
     }
@@ -502,6 +527,7 @@ impl World {
                 self.faults.push("what was written reads back as something else".to_owned());
             }
         }
+        self.switch.resume_subscriptions(self.watchers.values().cloned().collect(), self.now);
         self.tell(Event::Media(free));
         if self.draining {
             self.drained = false;
@@ -539,6 +565,21 @@ impl World {
         }
     }
 
+    fn with_lamps(&mut self, step: impl FnOnce(&mut Lamps)) {
+        let Some(mut lamps) = self.lamps.take() else { return };
+        step(&mut lamps);
+        let flow = Flow { transport: Transport::Udp, local: HOUSE, remote: LAMPS, connection: ConnectionId(0) };
+        for text in std::mem::take(&mut lamps.out) {
+            for later in lamps.copies(text.as_bytes(), self.weather.loss, self.weather.slowest_ms) {
+                self.after(later, Arrival::AtSwitch { flow, octets: Bytes::from(text.clone()) });
+            }
+        }
+        for (after, wake) in std::mem::take(&mut lamps.wakes) {
+            self.after(after, Arrival::LampWake(wake));
+        }
+        self.lamps = Some(lamps);
+    }
+
     fn send_in(&mut self, place: usize, text: String) {
         let octets = Bytes::from(text);
         if self.phones[place].flow.transport.is_reliable() {
@@ -565,6 +606,14 @@ impl World {
     fn send_out(&mut self, flow: Flow, octets: Bytes) {
         self.tally.digest =
             octets.iter().fold(self.tally.digest, |digest, octet| (digest ^ u64::from(*octet)).wrapping_mul(0x100_0000_01b3));
+        if flow.remote == LAMPS
+            && let Some(lamps) = &mut self.lamps
+        {
+            for later in lamps.copies(&octets, self.weather.loss, self.weather.slowest_ms) {
+                self.after(later, Arrival::AtLamps(octets.clone()));
+            }
+            return;
+        }
         let at_home = |phone: &Phone| phone.alive && phone.flow.transport == flow.transport && phone.flow.remote == flow.remote;
         if self.closing.contains(&flow.connection) {
             return;
@@ -634,7 +683,9 @@ impl World {
                     told.extend(self.command(command));
                 }
                 Action::Save { batch, changes, awaited } => {
-                    let later = self.draw.millis(1, self.weather.disk_ms);
+                    let of_lamps = changes.iter().all(|change| matches!(change, Kept::Subscription(_)));
+                    let draw = self.lamps.as_mut().filter(|_| of_lamps).map_or(&mut self.draw, |lamps| &mut lamps.draw);
+                    let later = draw.millis(1, self.weather.disk_ms);
                     self.after(later, Arrival::Saved { batch, changes, awaited });
                 }
                 Action::Publish(published) => match published.change {
@@ -724,7 +775,9 @@ impl World {
                     self.disk.insert((binding.aor.to_string(), binding.contact.clone()), binding);
                 }
                 Kept::Binding(BindingChange::Remove { aor, contact }) => _ = self.disk.remove(&(aor.to_string(), contact)),
-                Kept::Subscription(_) | Kept::Publication(_) => self.faults.push(format!("nobody here watches: {change:?}")),
+                Kept::Subscription(SubscriptionChange::Put(kept)) => _ = self.watchers.insert(kept.key, *kept),
+                Kept::Subscription(SubscriptionChange::Remove(key)) => _ = self.watchers.remove(&key),
+                Kept::Publication(_) => self.faults.push(format!("nobody here publishes: {change:?}")),
             }
         }
     }

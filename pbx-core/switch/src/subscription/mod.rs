@@ -153,6 +153,8 @@ pub struct Told {
     pub asked: bool,
     /// Meanwhile something has changed.
     pub late: bool,
+    /// It is over, and its phone is told so once the NOTIFY on its way is answered.
+    pub over: Option<&'static str>,
     /// Its connection is gone; it is told everything when it is back.
     pub unreached: bool,
     /// The CSeq that the store knows, above all that were used.

@@ -77,7 +77,7 @@ impl Switch {
             None => {}
             Some(Saving::Begun(of, key, message)) => {
                 let subscription = self.subscriptions.by_key.get(&of).cloned();
-                let Some(subscription) = subscription.filter(|_| stored) else {
+                let Some(subscription) = subscription.filter(|known| stored && known.told.over.is_none()) else {
                     self.forget_subscription(of);
                     let response = self.reply(&message, 503).header(HeaderName::RetryAfter, "30").build();
                     return self.stack.respond(key, response, now);
@@ -143,7 +143,7 @@ impl Switch {
         };
         let before: Vec<SubscriptionKey> =
             self.subscriptions.of_watcher(&watcher).filter(of_phone).map(|other| other.key).collect();
-        before.into_iter().for_each(|before| self.forget_subscription(before));
+        before.into_iter().for_each(|before| _ = self.forget_subscription(before));
         if self.subscriptions.by_key.len() >= MAX_OF_HOUSE {
             return self.refuse(key, message, 503, now);
         }
@@ -183,6 +183,7 @@ impl Switch {
         let Some(subscription) = self.subscriptions.by_key.get_mut(&subscription_key) else { return false };
         let status = match EventName::of(message) {
             _ if subscription.watcher != by => Some(403),
+            _ if subscription.told.over.is_some() => Some(481),
             Some(event) if (event.package, &event.id) == (subscription.package, &subscription.id) => None,
             _ => Some(489),
         };
@@ -406,19 +407,26 @@ impl Switch {
         self.subscriptions.notifies.insert(client, None);
     }
 
-    fn end_subscription(&mut self, key: SubscriptionKey, why: &str, now: Now) {
-        if let Some(subscription) = self.subscriptions.remove(key) {
+    /// It is over; its phone is told so, once what it was told before is answered.
+    fn end_subscription(&mut self, key: SubscriptionKey, why: &'static str, now: Now) {
+        let Some(subscription) = self.subscriptions.by_key.get_mut(&key) else { return };
+        let expires = subscription.expires;
+        if subscription.told.asked && !subscription.told.unreached {
+            subscription.told.over = Some(why);
+            self.subscriptions.lapses.remove(&(expires, key));
             self.save(vec![Kept::Subscription(SubscriptionChange::Remove(key))], false);
-            if !subscription.told.unreached {
-                self.say_last(subscription, why, now);
-            }
+            return;
         }
+        self.forget_subscription(key)
+            .filter(|gone| !gone.told.unreached)
+            .into_iter()
+            .for_each(|gone| self.say_last(gone, why, now));
     }
 
-    fn forget_subscription(&mut self, key: SubscriptionKey) {
-        if self.subscriptions.remove(key).is_some() {
-            self.save(vec![Kept::Subscription(SubscriptionChange::Remove(key))], false);
-        }
+    fn forget_subscription(&mut self, key: SubscriptionKey) -> Option<Subscription> {
+        let gone = self.subscriptions.remove(key)?;
+        self.save(vec![Kept::Subscription(SubscriptionChange::Remove(key))], false);
+        Some(gone)
     }
 
     fn remember(&mut self, key: SubscriptionKey) {
@@ -441,14 +449,18 @@ impl Switch {
         match status {
             // It did not take this one, and may take the next.
             Some(200..=299 | 500..=599) => {
-                if std::mem::take(&mut subscription.told.late) {
+                if let Some(why) = subscription.told.over {
+                    self.end_subscription(key, why, now);
+                } else if std::mem::take(&mut subscription.told.late) {
                     self.notify(key, now);
                 }
             }
             // Its connection is gone, and it may come back.
-            None if subscription.flow.transport.is_reliable() => subscription.told.unreached = true,
+            None if subscription.flow.transport.is_reliable() && subscription.told.over.is_none() => {
+                subscription.told.unreached = true;
+            }
             // RFC 6665 4.2.2.
-            Some(_) | None => self.forget_subscription(key),
+            Some(_) | None => _ = self.forget_subscription(key),
         }
         true
     }

@@ -69,6 +69,17 @@ fn one_notify_at_a_time() {
     "#,
     );
     check(
+        "that it is over is told after what was told before",
+        r#"
+        phones: 201 202 203
+        203 -> SUBSCRIBE dialog of=202    203 <- 200    203 <- NOTIFY {Subscription-State: active}
+        disable 202    203 <- nothing    subscriptions: 0    203 -> SUBSCRIBE dialog of=202    203 <- 481
+        203 -> 200 NOTIFY    203 <- NOTIFY {Subscription-State: terminated;reason=noresource}    203 -> 200 NOTIFY
+        201 -> SUBSCRIBE dialog of=203    201 <- 200    201 <- NOTIFY    201 -> SUBSCRIBE dialog of=203 expires=0    201 <- 200 {Expires: 0}    201 <- nothing
+        201 -> 481 NOTIFY    201 <- nothing    subscriptions: 0
+    "#,
+    );
+    check(
         "a phone that does not know its subscription, or never answers, has none",
         r#"
         phones: 201 202 203
