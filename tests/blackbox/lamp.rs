@@ -33,14 +33,29 @@ fn baresip_shows_how_a_colleague_is_and_that_no_messages_wait() {
     watching.shows("Messages-Waiting: no");
     let watched = Sipp::new(&house, "201");
     watched.register(600);
-    let mut lists = |status: &str| {
-        wait_until(&format!("baresip lists its colleague as {status}"), || {
-            watching.types("/contacts");
-            let screen = watching.screen();
-            screen.rsplit("Contacts:").next().is_some_and(|list| list.contains(status)).then_some(())
-        });
-    };
-    lists("Online");
+    lists(&mut watching, "Online");
     watched.register(0);
-    lists("Offline");
+    lists(&mut watching, "Offline");
+}
+
+#[test]
+fn what_a_phone_says_of_its_owner_is_so_after_a_restart() {
+    let mut house = House::start();
+    house.extensions(&["201", "202"]);
+    let watched = Sipp::new(&house, "201");
+    watched.register(600);
+    watched.start("publish", "", &[]).succeeds();
+    house.stop();
+    house.open();
+    let mut watching = Baresip::watching(&house, "202", "201");
+    lists(&mut watching, "Busy");
+}
+
+/// Waits until it shows that its colleague is so.
+fn lists(watching: &mut Baresip, status: &str) {
+    wait_until(&format!("baresip lists its colleague as {status}"), || {
+        watching.types("/contacts");
+        let screen = watching.screen();
+        screen.rsplit("Contacts:").next().is_some_and(|list| list.contains(status)).then_some(())
+    });
 }

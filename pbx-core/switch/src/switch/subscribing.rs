@@ -145,7 +145,8 @@ impl Switch {
             self.subscriptions.of_watcher(&watcher).filter(of_phone).map(|other| other.key).collect();
         before.into_iter().for_each(|before| _ = self.forget_subscription(before));
         if self.subscriptions.by_key.len() >= MAX_OF_HOUSE {
-            return self.refuse(key, message, 503, now);
+            let response = self.reply(message, 503).header(HeaderName::RetryAfter, "60").build();
+            return self.stack.respond(key, response, now);
         }
         if self.subscriptions.of_watcher(&watcher).count() >= MAX_OF_WATCHER {
             return self.refuse(key, message, 403, now);

@@ -4,7 +4,7 @@
 //!
 //! | step | meaning |
 //! |---|---|
-//! | `house: ports=4 ring=20s most_calls=2` | how the house is; first line |
+//! | `house: ports=4 ring=20s most_calls=2 last=260` | how the house is, and its last extension; first line |
 //! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `s`: over TLS; `w`: over a WebSocket; `-`: not registered |
 //! | `201 -> INVITE 202 codecs=8 {Require: x}` | sends, answering a challenge by itself unless `bare`; in a dialog without a number |
 //! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
@@ -123,7 +123,7 @@ impl House {
         let site = Site::new(SiteKey("main".into()), "Salle", "Europe/Paris").unwrap();
         let mut directory = Directory::default();
         directory.sites.insert(site.key.clone(), site);
-        for number in 201..=209 {
+        for number in 201..=count("last", 209) {
             let number = ExtensionNumber::new(&number.to_string()).unwrap();
             let ha1 = Ha1::of(number.as_str(), &config.realm, &format!("secret {number}"));
             let (name, enabled) = (format!("Phone {number}"), number.as_str() != "209");

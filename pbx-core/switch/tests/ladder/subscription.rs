@@ -384,3 +384,32 @@ fn bounded() {
         ),
     );
 }
+
+#[test]
+fn the_house_is_full_of_watchers() {
+    let watchers: Vec<String> = (210..=260).map(|number: u16| number.to_string()).collect();
+    let hundred = |watcher: &String| {
+        let one = |id: usize| {
+            format!(
+                "{watcher} -> SUBSCRIBE presence of=201 anew event=[presence;id={id}]    {watcher} <- 200    {watcher} <- NOTIFY    {watcher} -> 200 NOTIFY\n"
+            )
+        };
+        (0..100).map(one).collect::<String>()
+    };
+    check(
+        "five thousand in a house; an end makes place for another",
+        &format!(
+            "
+        house: last=260
+        phones: 201 {}
+        {}
+        subscriptions: 5000
+        260 -> SUBSCRIBE presence of=201    260 <- 503 {{Retry-After: 60}}
+        210 -> SUBSCRIBE presence of=201 event=[presence;id=99] expires=0    210 <- 200    210 <- NOTIFY    210 -> 200 NOTIFY
+        260 -> SUBSCRIBE presence of=201 anew    260 <- 200    260 <- NOTIFY    260 -> 200 NOTIFY    subscriptions: 5000
+    ",
+            watchers.join(" "),
+            watchers[..50].iter().map(hundred).collect::<String>()
+        ),
+    );
+}
