@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialplan::plan::{Target, day_name};
 use crate::dialplan::{Dialplan, Rule, Step, Trace, digits, normalise};
-use crate::directory::{Directory, ExtensionNumber, SiteKey, emergency};
+use crate::directory::{Directory, ExtensionNumber, SiteKey, emergency, is_premium};
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,8 +213,13 @@ fn carried_out(rule: &Rule, dialled: String, directory: &Directory, site: &SiteK
                 Destination::Refuse(RefusalReason::UnknownNumber)
             }
         },
-        Target::Outside => {
+        Target::Outside { premium } => {
             let number = normalise(&dialled).unwrap_or(dialled);
+            if !premium && is_premium(&number) {
+                let reason = RefusalReason::Premium;
+                steps.push(Step::ToRefusal { reason: reason.code().to_owned() });
+                return Destination::Refuse(reason);
+            }
             steps.push(Step::ToOutside { number: number.clone(), site: site.to_string() });
             Destination::Outside { number, site: site.clone() }
         }
@@ -289,6 +294,22 @@ mod tests {
         let outside = Destination::Outside { number: "+33536491234".into(), site: SiteKey("main".into()) };
         assert_eq!(went("201", "05 36 49 12 34", noon).destination, outside);
         assert_eq!(went("404", "0536491234", noon).destination, Destination::Refuse(RefusalReason::UnknownNumber));
+    }
+
+    #[test]
+    fn premium_numbers_are_called_only_where_a_rule_says_so() {
+        let open = |to: &str| Dialplan::parse(&format!("[[rule]]\nname = \"all\"\nmatch = \".\"\nto = \"{to}\"\n")).unwrap();
+        let dialled = |plan: &Dialplan, number: &str| {
+            decide(plan, &directory(&["201"]), &facts("201", number, "2026-11-24T11:00:00Z")).destination
+        };
+        let shipped = Dialplan::parse(include_str!("../../../../dialplans/default.toml")).unwrap();
+        for number in ["0892123456", "+33892123456", "0033892123456", "+33(0)892123456", "118712", "3615", "3008", "+979123456789"]
+        {
+            assert_eq!(dialled(&open("outside"), number), Destination::Refuse(RefusalReason::Premium), "{number}");
+            assert!(matches!(dialled(&open("outside premium"), number), Destination::Outside { .. }), "{number}");
+            assert!(matches!(dialled(&shipped, number), Destination::Refuse(_)), "{number} by the plan that a house begins with");
+        }
+        assert!(matches!(dialled(&shipped, "+33639980001"), Destination::Outside { .. }));
     }
 
     #[test]

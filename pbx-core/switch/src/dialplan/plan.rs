@@ -8,7 +8,7 @@
 //! days = "mon-fri"                 # at the caller's site; any combination such as "mon,wed-fri"
 //! hours = "09:00-18:00"            # may pass midnight: "22:00-06:00"
 //! dates = "2026-12-24/2027-01-03"  # first and last day
-//! to = "extension 201"             # or "outside", or "refuse closed"
+//! to = "extension 201"             # or "outside", "outside premium" (also numbers that cost more than a call), "refuse closed"
 //! ```
 
 use std::sync::Arc;
@@ -95,7 +95,10 @@ pub(crate) struct Dates {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Extension(ExtensionNumber),
-    Outside,
+    Outside {
+        /// Numbers too that cost more than a call.
+        premium: bool,
+    },
     Refuse(RefusalReason),
 }
 
@@ -370,10 +373,11 @@ fn dates(text: &str) -> Option<Dates> {
     (first <= last).then_some(Dates { text: text.into(), first, last })
 }
 
-/// `outside`, `extension 201`, `refuse closed`
+/// `outside`, `outside premium`, `extension 201`, `refuse closed`
 fn target(text: &str) -> Option<Target> {
     match text.split_once(' ').map_or((text, ""), |(verb, object)| (verb, object.trim())) {
-        ("outside", "") => Some(Target::Outside),
+        ("outside", "") => Some(Target::Outside { premium: false }),
+        ("outside", "premium") => Some(Target::Outside { premium: true }),
         ("extension", number) => ExtensionNumber::new(number).ok().map(Target::Extension),
         ("refuse", reason) => RefusalReason::named(reason).map(Target::Refuse),
         _ => None,
