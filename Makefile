@@ -35,7 +35,7 @@ fuzz: ## any octets against every parser and the stack, FUZZ_SECONDS (60) each; 
 simulate: ## worlds of the switch, seed after seed: make simulate CALLS=1000000 SEED=7; TRACE=1 shows each message
 	$(CARGO) run --quiet --release -p pbx-simulation -- $(SEED) $(CALLS) $(TRACE)
 
-bench: build ## the figures beside Kamailio and rtpengine, written into README.md; WHAT=signalling|media|memory|inside: only printed
+bench: build ## the figures beside Kamailio and rtpengine, written into README.md; WHAT=signalling|media|memory|flood|inside: only printed
 	@scripts/prerequisites bench
 	scripts/bench $(PBX) $(or $(WHAT),--write)
 

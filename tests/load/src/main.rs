@@ -16,6 +16,7 @@ use crate::server::Server;
 use crate::sound::{Side, Sound};
 
 mod figures;
+mod flood;
 mod forwarder;
 mod ng;
 mod options;
@@ -33,6 +34,7 @@ const USAGE: &str = "load MODE key=value ...
   memory        server=IP:PORT processes=PID calls=200
   relay         server=IP:PORT processes=PID calls=100 seconds=4 through=sip|ng|forwarder
   forwarder     first=40000 calls=600
+  flood         server=IP:PORT rate=20000 seconds=10
   soak          server=IP:PORT processes=PID seconds=600
 Users are numbers with the secret pwNUMBER; 1000-1499 call, 1500-1999 are called.";
 
@@ -73,6 +75,12 @@ fn run(mode: &str, mut options: Options) -> Result<bool, Failure> {
         return Ok(true);
     }
     let address: SocketAddr = options.need("server")?;
+    if mode == "flood" {
+        let (rate, seconds) = (options.take("rate", 20_000.0)?, options.take("seconds", 10)?);
+        options.finish()?;
+        println!("{}", json!({ "sent": flood::run(address, rate, Duration::from_secs(seconds))? }));
+        return Ok(true);
+    }
     let server = Server::of(&options.list("processes")?);
     let told = match mode {
         "registrations" => {
