@@ -4,6 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crate::wire;
+
 /// What is junk: nothing, halves, noise, and requests of nobody that are whole.
 const JUNK: [&[u8]; 5] = [
     b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6\xf5\xf4\xf3\xf2\xf1\xf0",
@@ -27,7 +29,7 @@ pub fn run(server: SocketAddr, rate: f64, time: Duration) -> io::Result<u64> {
             let _ = socket.send_to(junk, server);
             sent += 1;
         }
-        std::thread::sleep(Duration::from_micros(500));
+        wire::wait(&[], Instant::now() + Duration::from_micros(500));
     }
     Ok(sent)
 }
