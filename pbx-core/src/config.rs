@@ -114,6 +114,9 @@ pub struct Sip {
     /// At once.
     #[serde(deserialize_with = "positive")]
     pub calls: usize,
+    /// At once, begun by one extension.
+    #[serde(deserialize_with = "positive")]
+    pub calls_per_extension: usize,
     /// Silence of both sides after which a call is over, in seconds.
     #[serde(deserialize_with = "positive")]
     pub dead_s: u64,
@@ -202,6 +205,7 @@ impl Default for Sip {
             messages_per_second: 20_000,
             connections: 2000,
             calls: 2000,
+            calls_per_extension: 10,
             dead_s: 120,
         }
     }
@@ -468,7 +472,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 25, "a new key belongs into the example");
+        assert_eq!(keys, 26, "a new key belongs into the example");
     }
 
     #[test]

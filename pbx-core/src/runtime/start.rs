@@ -194,6 +194,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 ring_for: Duration::from_secs(config.sip.ring_s),
                 dead_after: Duration::from_secs(config.sip.dead_s),
                 most_calls: config.sip.calls,
+                calls_per_extension: config.sip.calls_per_extension,
                 user_agent: concat!("pbx/", env!("CARGO_PKG_VERSION")).to_owned(),
                 timers: Timers::default(),
             };

@@ -75,6 +75,7 @@ impl House {
             ring_for: Duration::from_secs(60),
             dead_after: Duration::from_secs(3600),
             most_calls: CALLS,
+            calls_per_extension: CALLS,
             user_agent: "pbx".to_owned(),
             timers: Timers::default(),
         };

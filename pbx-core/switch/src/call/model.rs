@@ -292,6 +292,11 @@ impl Call {
         std::iter::once(&self.a).chain(&self.b).chain(&self.gone)
     }
 
+    /// Has that extension begun it, and is it still going on?
+    pub fn is_begun_by(&self, number: &str) -> bool {
+        self.outcome.is_none() && self.a.of_house && self.a.party == number
+    }
+
     /// Who calls.
     pub fn caller_leg(&self) -> &Leg {
         &self.a

@@ -71,17 +71,6 @@ impl Switch {
     /// An INVITE whose sender is known becomes a call, and the plan says where it goes.
     pub(super) fn begin(&mut self, key: ServerKey, flow: Flow, message: &Message, begun: Begun, now: Now) {
         let Begun { caller, identity, dialled, called, line, mut steps } = begun;
-        let full = if self.draining {
-            Some(Refusal::Stopping)
-        } else if self.calls.len() >= self.config.most_calls {
-            Some(Refusal::TooManyCalls)
-        } else {
-            None
-        };
-        if let Some(refusal) = full {
-            let response = self.reply(message, refusal.status()).header(HeaderName::RetryAfter, "10").build();
-            return self.stack.respond(key, response, now);
-        }
         let mut destination = Destination::Refuse(RefusalReason::UnknownNumber);
         if !dialled.is_empty() || line.is_none() {
             let decision = decide(&self.dialplan, &self.directory, &CallFacts { caller: caller.clone(), dialled, at: now.wall });
@@ -90,6 +79,10 @@ impl Switch {
         }
         if line.is_some() {
             destination = as_a_visitor(destination, &mut steps);
+        }
+        if let Some(refusal) = self.no_room_for(&caller, &destination) {
+            let response = self.reply(message, refusal.status()).header(HeaderName::RetryAfter, "10").build();
+            return self.stack.respond(key, response, now);
         }
         self.next_call += 1;
         let call_key = CallKey(self.next_call);
@@ -119,6 +112,20 @@ impl Switch {
         self.calls.insert(call_key, Ongoing { call, feature, wake: None, due: None, closing: Vec::new() });
         self.publish_call(call_key);
         self.carry_out(call_key, words, now);
+    }
+
+    /// Is there no room for one more call? For one that seeks help there always is.
+    fn no_room_for(&self, caller: &Caller, destination: &Destination) -> Option<Refusal> {
+        if matches!(destination, Destination::Emergency { .. }) {
+            return None;
+        }
+        if self.draining {
+            return Some(Refusal::Stopping);
+        }
+        let begun_by = |number: &str| self.calls.values().filter(|ongoing| ongoing.call.is_begun_by(number)).count();
+        let full = self.calls.len() >= self.config.most_calls
+            || matches!(caller, Caller::Extension(number) if begun_by(number.as_str()) >= self.config.calls_per_extension);
+        full.then_some(Refusal::TooManyCalls)
     }
 
     /// The name of an extension; empty if there is none.

@@ -62,8 +62,10 @@ pub struct SwitchConfig {
     pub ring_for: Duration,
     /// A call in which neither side sends anything for so long is over.
     pub dead_after: Duration,
-    /// The most calls at once.
+    /// The most calls at once; one that seeks help is taken all the same.
     pub most_calls: usize,
+    /// Of these, the most that one extension has begun.
+    pub calls_per_extension: usize,
     /// What we call ourselves.
     pub user_agent: String,
     /// RFC 3261's times.

@@ -110,6 +110,7 @@ impl House {
             ring_for: Duration::from_secs(60),
             dead_after: Duration::from_secs(3600),
             most_calls: 10,
+            calls_per_extension: 10,
             user_agent: "pbx".into(),
             timers: Timers::default(),
         };

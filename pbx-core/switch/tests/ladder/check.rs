@@ -4,7 +4,7 @@
 //!
 //! | step | meaning |
 //! |---|---|
-//! | `house: ports=4 ring=20s most_calls=2 last=260` | how the house is, and its last extension; first line |
+//! | `house: ports=4 ring=20s most_calls=2 calls_each=2 last=260` | how the house is, and its last extension; first line |
 //! | `phones: 201 202 202b 203t 204-` | registered before the ladder begins; `b`: a second phone; `t`: over TCP; `s`: over TLS; `w`: over a WebSocket; `-`: not registered |
 //! | `201 -> INVITE 202 codecs=8 {Require: x}` | sends, answering a challenge by itself unless `bare`; in a dialog without a number |
 //! | `202 -> 200`, `201 -> 200 BYE` | answers the last INVITE, or the last BYE |
@@ -117,6 +117,7 @@ impl House {
             ring_for: seconds("ring", 60),
             dead_after: seconds("dead", 3_600),
             most_calls: count("most_calls", 100),
+            calls_per_extension: count("calls_each", 100),
             user_agent: "pbx".into(),
             timers: Timers::default(),
         };

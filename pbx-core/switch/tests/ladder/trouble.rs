@@ -172,6 +172,31 @@ fn the_house_is_full() {
         203 -> INVITE 204    204 <- INVITE    204 -> 486    204 <- ACK    203 <- 486    203 -> ACK    record: busy
     ",
     );
+    check(
+        "as many calls as one extension may begin; those that come to it are not counted",
+        "
+        house: calls_each=1
+        phones: 201 202 203
+        201 -> INVITE 202    202 <- INVITE    202 -> 180    201 <- 180
+        201 -> INVITE 203    201 <- 503 {Retry-After}    201 -> ACK    203 <- nothing
+        203 -> INVITE 201    201 <- INVITE    201 -> 486    201 <- ACK    203 <- 486    203 -> ACK    record: busy
+        202 -> 486    202 <- ACK    201 <- 486 call=1    record: busy
+    ",
+    );
+    check(
+        "help is sought also when the house is full, or closing",
+        "
+        house: most_calls=1 calls_each=1
+        line: a mode=static probe=0
+        phones: 201 202
+        201 -> INVITE 202    202 <- INVITE    202 -> 180    201 <- 180
+        202 -> INVITE 112    a <- INVITE    a -> 486    a <- ACK    202 <- 486    202 -> ACK    record: busy
+        drain
+        202 -> INVITE 112    a <- INVITE    a -> 486    a <- ACK    202 <- 486    202 -> ACK    record: busy
+        201 -> CANCEL    201 <- 200    201 <- 487    201 -> ACK    202 <- CANCEL    202 -> 200 CANCEL    202 -> 487    202 <- ACK    record: abandoned
+        drained
+    ",
+    );
 }
 
 #[test]
