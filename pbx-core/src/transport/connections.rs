@@ -1,7 +1,7 @@
 //! Connections of one stream transport: messages cut out, keep-alives answered (RFC 5626 4.4.1). Each connection is bounded in what it
 //! may hold, and in how long it may take: a peer that is slow, silent or greedy costs the others nothing.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use crate::transport::guests::Guests;
 use crate::transport::stream::Stream;
 use crate::transport::trust::{Trust, is_distrust};
 
@@ -99,10 +100,7 @@ struct Open {
     next: u64,
     connections: BTreeMap<ConnectionId, Arc<Connection>>,
     by_remote: BTreeMap<SocketAddr, ConnectionId>,
-    /// By source: the hosts of one household of IPv6 count as one.
-    by_address: BTreeMap<IpAddr, usize>,
-    /// Sources that are turned away.
-    banned: BTreeSet<IpAddr>,
+    guests: Guests,
     opening: BTreeMap<SocketAddr, Vec<(Flow, Bytes)>>,
     full: bool,
 }
@@ -160,7 +158,8 @@ impl Connections {
             return connection.send(octets, self.shared.limits.outbox);
         }
         // Whom we would meet at the other end of a TLS connection to a phone nobody could tell: it has no certificate. It comes back.
-        if flow.transport != Transport::Tcp && !self.shared.trust.as_ref().is_some_and(|trust| trust.expects(flow.remote)) {
+        let is_expected = || self.shared.trust.as_ref().is_some_and(|trust| trust.expects(flow.remote));
+        if flow.transport != Transport::Tcp && !is_expected() {
             let _ = self.shared.told.try_send(Told::Closed(*flow));
             return;
         }
@@ -181,7 +180,7 @@ impl Connections {
     /// Turns a source away, and closes what it has open.
     pub fn ban(&self, source: IpAddr) {
         let mut open = self.open();
-        open.banned.insert(source);
+        open.guests.ban(source);
         for connection in open.connections.values().filter(|connection| source_of(connection.flow.remote.ip()) == source) {
             connection.outbox().unwelcome = true;
             connection.changed.notify_one();
@@ -190,7 +189,7 @@ impl Connections {
 
     /// And takes it in again.
     pub fn lift(&self, source: IpAddr) {
-        self.open().banned.remove(&source);
+        self.open().guests.lift(source);
     }
 
     /// Takes in a connection that was accepted, if there is room for it, and serves it.
@@ -202,12 +201,7 @@ impl Connections {
 
     /// Would one more from there be taken in?
     pub(super) fn has_room_for(&self, remote: SocketAddr) -> bool {
-        let limits = &self.shared.limits;
-        let open = self.open();
-        let from_one_address = if remote.ip().is_loopback() { limits.connections } else { limits.from_one_address };
-        !open.banned.contains(&source_of(remote.ip()))
-            && open.connections.len() < limits.connections
-            && open.count_from(remote.ip()) < from_one_address
+        self.open().guests.has_room_for(remote.ip(), &self.shared.limits)
     }
 
     async fn connect(self, flow: Flow) {
@@ -216,7 +210,8 @@ impl Connections {
             Ok(stream) => self.begin(stream, flow.local.ip(), flow.remote),
             Err(error) => {
                 if is_distrust(&error) {
-                    tracing::warn!(remote = %flow.remote, %error, "a server does not prove that it is whom a line names; nothing is said to it");
+                    let remote = flow.remote;
+                    tracing::warn!(%remote, %error, "a server does not prove that it is whom a line names; nothing is said to it");
                     let _ = self.shared.told.send(Told::Distrusted(flow)).await;
                 }
                 tracing::debug!(%error, "a connection could not be opened");
@@ -252,19 +247,18 @@ impl Connections {
 
     /// Notes a connection, if there is room for it.
     fn begin(&self, stream: Stream, local: IpAddr, remote: SocketAddr) -> Option<Arc<Connection>> {
-        let room = self.has_room_for(remote);
         let mut open = self.open();
-        let same = open.count_from(remote.ip());
-        if !room {
-            if !open.full && !open.banned.contains(&source_of(remote.ip())) {
+        if !open.guests.has_room_for(remote.ip(), &self.shared.limits) {
+            let is_banned = open.guests.is_banned(remote.ip());
+            if !open.full && !is_banned {
                 tracing::warn!(
                     transport = self.shared.transport.as_str(),
                     connections = open.connections.len(),
-                    same,
+                    same = open.guests.count_from(remote.ip()),
                     "as many connections as are allowed; more are turned away"
                 );
             }
-            open.full |= !open.banned.contains(&source_of(remote.ip()));
+            open.full |= !is_banned;
             return None;
         }
         open.full = false;
@@ -276,7 +270,7 @@ impl Connections {
         let begun = Arc::new(Connection { flow, stream, outbox: Mutex::default(), changed: Notify::new() });
         open.connections.insert(connection, Arc::clone(&begun));
         open.by_remote.insert(remote, connection);
-        open.by_address.insert(source_of(remote.ip()), same + 1);
+        open.guests.enter(remote.ip());
         Some(begun)
     }
 
@@ -290,12 +284,7 @@ impl Connections {
             if open.by_remote.get(&flow.remote) == Some(&flow.connection) {
                 open.by_remote.remove(&flow.remote);
             }
-            if let Some(same) = open.by_address.get_mut(&source_of(flow.remote.ip())) {
-                *same -= 1;
-                if *same == 0 {
-                    open.by_address.remove(&source_of(flow.remote.ip()));
-                }
-            }
+            open.guests.leave(flow.remote.ip());
         }
         connection.stream.end();
         drop(connection);
@@ -387,13 +376,6 @@ impl Connections {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.shared.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Open {
-    /// Connections from one address.
-    fn count_from(&self, ip: IpAddr) -> usize {
-        self.by_address.get(&source_of(ip)).copied().unwrap_or(0)
     }
 }
 

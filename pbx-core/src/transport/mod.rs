@@ -4,6 +4,7 @@ pub mod admission;
 pub mod certificate;
 pub mod connections;
 pub mod greeting;
+mod guests;
 pub mod https;
 pub mod outer;
 pub mod resolver;

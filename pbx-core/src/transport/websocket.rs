@@ -1,7 +1,7 @@
 //! SIP over WebSockets (RFC 7118): connections that browsers open, and nobody else. Somebody else shakes hands and cuts frames; here each
 //! is a flow, bounded in what it may hold and in how long it may be silent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,7 @@ use pbx_sip::flow::{ConnectionId, Flow, Transport, source_of};
 use tokio::sync::{Notify, mpsc};
 
 use crate::transport::connections::{Limits, Told};
+use crate::transport::guests::Guests;
 
 /// The subprotocol that a browser asks for.
 pub const SUBPROTOCOL: &str = "sip";
@@ -36,12 +37,11 @@ struct Shared {
 struct Open {
     next: u64,
     connections: BTreeMap<ConnectionId, Outlet>,
-    by_source: BTreeMap<IpAddr, usize>,
-    banned: BTreeSet<IpAddr>,
+    guests: Guests,
 }
 
 struct Outlet {
-    source: IpAddr,
+    remote: IpAddr,
     messages: mpsc::Sender<Bytes>,
     ends: Arc<Notify>,
 }
@@ -67,20 +67,16 @@ impl WebSockets {
 
     /// Takes one in that came from `remote` to `local`, if there is room for it.
     pub fn welcome(&self, local: SocketAddr, remote: SocketAddr, secured: bool) -> Option<WebSocket> {
-        let source = source_of(remote.ip());
         let mut open = self.shared.open();
-        let from_one = open.by_source.get(&source).copied().unwrap_or(0);
-        let limits = &self.shared.limits;
-        let most_from_one = if remote.ip().is_loopback() { limits.connections } else { limits.from_one_address };
-        if open.banned.contains(&source) || open.connections.len() >= limits.connections || from_one >= most_from_one {
+        if !open.guests.has_room_for(remote.ip(), &self.shared.limits) {
             return None;
         }
         open.next += 1;
         let connection = ConnectionId(open.next);
         let (outlet, messages) = mpsc::channel(OUTBOX);
         let ends = Arc::new(Notify::new());
-        open.by_source.insert(source, from_one + 1);
-        open.connections.insert(connection, Outlet { source, messages: outlet, ends: Arc::clone(&ends) });
+        open.guests.enter(remote.ip());
+        open.connections.insert(connection, Outlet { remote: remote.ip(), messages: outlet, ends: Arc::clone(&ends) });
         let transport = if secured { Transport::Wss } else { Transport::Ws };
         let flow = Flow { transport, local, remote, connection };
         Some(WebSocket { shared: Arc::clone(&self.shared), flow, messages, ends })
@@ -102,13 +98,13 @@ impl WebSockets {
     /// Turns a source away, and closes what it has open.
     pub fn ban(&self, source: IpAddr) {
         let mut open = self.shared.open();
-        open.banned.insert(source);
-        open.connections.values().filter(|outlet| outlet.source == source).for_each(|outlet| outlet.ends.notify_one());
+        open.guests.ban(source);
+        open.connections.values().filter(|outlet| source_of(outlet.remote) == source).for_each(|outlet| outlet.ends.notify_one());
     }
 
     /// And takes it in again.
     pub fn lift(&self, source: IpAddr) {
-        self.shared.open().banned.remove(&source);
+        self.shared.open().guests.lift(source);
     }
 }
 
@@ -140,15 +136,9 @@ impl WebSocket {
 
 impl Drop for WebSocket {
     fn drop(&mut self) {
-        let source = source_of(self.flow.remote.ip());
         let mut open = self.shared.open();
         open.connections.remove(&self.flow.connection);
-        if let Some(from_one) = open.by_source.get_mut(&source) {
-            *from_one -= 1;
-            if *from_one == 0 {
-                open.by_source.remove(&source);
-            }
-        }
+        open.guests.leave(self.flow.remote.ip());
         drop(open);
         let (told, closed) = (self.shared.told.clone(), Told::Closed(self.flow));
         if let Err(mpsc::error::TrySendError::Full(closed)) = told.try_send(closed)
