@@ -8,6 +8,7 @@ mod sound;
 mod browser;
 mod call;
 mod call_record;
+mod chromium;
 mod command_line;
 mod database;
 mod door;

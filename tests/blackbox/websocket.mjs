@@ -1,12 +1,12 @@
 // Drives Chromium for websocket.rs: JsSIP registers over WSS, sends a text, is called and refuses, calls and is refused.
 const { chromium } = await import(process.env.PLAYWRIGHT);
-const { build } = await import(process.env.VITE);
+const { build } = await import(`${process.env.MODULES}/vite/dist/node/index.js`);
 
 const [{ output }] = await build({
   configFile: false,
   logLevel: 'error',
   define: { 'process.env.NODE_ENV': '"production"' },
-  build: { write: false, minify: false, lib: { entry: process.env.JSSIP, name: 'JsSIP', formats: ['iife'], fileName: 'jssip' } },
+  build: { write: false, minify: false, lib: { entry: `${process.env.MODULES}/jssip/lib/JsSIP.js`, name: 'JsSIP', formats: ['iife'], fileName: 'jssip' } },
 });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

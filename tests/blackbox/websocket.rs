@@ -1,14 +1,14 @@
 //! SIP for browsers (RFC 7118): JsSIP in Chromium over WSS, and what strangers may do at that door.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;
 use tungstenite::{Message, WebSocket};
 
-use crate::house::{House, PATIENCE, repository, secret, wait_until};
+use crate::chromium::Chromium;
+use crate::house::{House, PATIENCE, secret, wait_until};
 use crate::phone::Sipp;
 
 #[test]
@@ -16,7 +16,9 @@ fn a_browser_registers_and_speaks_with_desk_phones() {
     let house = House::start();
     house.extensions(&["201", "202"]);
     let token = house.token("read");
-    let mut browser = Browser::start(&house, "201");
+    let (domain, secure) = (house.sip_udp.ip().to_string(), house.https.to_string());
+    let environment = [("HOUSE", secure.as_str()), ("DOMAIN", &domain), ("USER_OF_PHONE", "201"), ("SECRET", &secret("201"))];
+    let mut browser = Chromium::start("websocket.mjs", &environment);
     browser.says("registered");
     let device = house.get(&token, "/api/v1/extensions/201")["devices"][0].clone();
     assert_eq!(device["transport"], "WSS", "{device}");
@@ -27,16 +29,17 @@ fn a_browser_registers_and_speaks_with_desk_phones() {
     browser.says("called by 202");
     house.record(&token, |record| record["dialled"] == "201" && record["outcome"] == "busy");
     let reading = desk.start("take_text", "", &[]);
-    browser.types(&format!("text sip:202@{}", house.sip_udp.ip()));
+    browser.hears(&format!("text sip:202@{}", house.sip_udp.ip()));
     reading.sees("Doors open at eight");
     reading.succeeds();
     browser.says("text taken");
     // Its sound (DTLS-SRTP) is not spoken here yet, and it is told so instead of being left in silence.
-    browser.types(&format!("call sip:202@{}", house.sip_udp.ip()));
+    browser.hears(&format!("call sip:202@{}", house.sip_udp.ip()));
     browser.says("call failed: Incompatible SDP");
-    browser.types("leave");
+    browser.hears("leave");
     browser.says("unregistered");
     wait_until("the browser is gone", || (house.registered(&token, "201") == 0).then_some(()));
+    browser.ends();
 }
 
 #[test]
@@ -93,57 +96,4 @@ fn connect(house: &House, protocol: Option<&str>) -> Result<WebSocket<TcpStream>
     let stream = TcpStream::connect(house.http).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time");
     tungstenite::client(request, stream).map(|(socket, _)| socket).map_err(|error| error.to_string())
-}
-
-/// JsSIP in Chromium.
-struct Browser {
-    child: Child,
-    lines: std::io::Lines<BufReader<ChildStdout>>,
-    input: ChildStdin,
-}
-
-impl Browser {
-    fn start(house: &House, number: &str) -> Browser {
-        let modules = repository().join("admin-web/ui/node_modules");
-        let node = Command::new(repository().join("scripts/node")).output().expect("scripts/node").stdout;
-        let mut child = Command::new(format!("{}/node", String::from_utf8_lossy(&node).trim()))
-            .arg(repository().join("tests/blackbox/websocket.mjs"))
-            .current_dir(repository().join("admin-web/ui"))
-            .env("PLAYWRIGHT", modules.join("playwright-core/index.mjs"))
-            .env("VITE", modules.join("vite/dist/node/index.js"))
-            .env("JSSIP", modules.join("jssip/lib/JsSIP.js"))
-            .env("HOUSE", house.https.to_string())
-            .env("DOMAIN", house.sip_udp.ip().to_string())
-            .env("USER_OF_PHONE", number)
-            .env("SECRET", secret(number))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("node starts");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let input = child.stdin.take().expect("its input");
-        Browser { child, lines, input }
-    }
-
-    fn says(&mut self, what: &str) {
-        loop {
-            let line = self.lines.next().unwrap_or_else(|| panic!("the browser ended before {what}")).expect("a line");
-            println!("browser: {line}");
-            if line.starts_with(what) {
-                return;
-            }
-        }
-    }
-
-    fn types(&mut self, line: &str) {
-        writeln!(self.input, "{line}").expect("the browser listens");
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = writeln!(self.input, "done");
-        wait_until("the browser ends", || self.child.try_wait().expect("a child"));
-    }
 }
