@@ -29,6 +29,8 @@ pub struct Subscriptions {
     pub(crate) notifies: BTreeMap<ClientKey, Option<SubscriptionKey>>,
     /// What phones say of their owners, by its entity tag.
     pub(crate) publications: BTreeMap<ExtensionNumber, Vec<Publication>>,
+    /// When the first of them lapses.
+    pub(crate) next_publication: Option<Wall>,
     pub(crate) boxes: BTreeMap<ExtensionNumber, MessagesWaiting>,
     pub(crate) next_key: u64,
 }
@@ -38,8 +40,13 @@ impl Subscriptions {
     pub fn next(&self, now: Now) -> Option<Tick> {
         let on_tick = |when: Wall| now.tick + (when - now.wall);
         let lapse = self.lapses.first().map(|(when, _)| on_tick(*when));
-        let publication = self.publications.values().flatten().map(|publication| on_tick(publication.expires)).min();
-        [lapse, publication, self.due.first().map(|(when, _)| *when)].into_iter().flatten().min()
+        [lapse, self.next_publication.map(on_tick), self.due.first().map(|(when, _)| *when)].into_iter().flatten().min()
+    }
+
+    /// What phones say has changed: notes when the first of it lapses, which is asked at each event.
+    pub fn publications_changed(&mut self) {
+        self.publications.retain(|_, publications| !publications.is_empty());
+        self.next_publication = self.publications.values().flatten().map(|publication| publication.expires).min();
     }
 
     /// NOTIFYs on their way.

@@ -30,6 +30,7 @@ impl Switch {
                 self.save_publications(vec![PublicationChange::Remove(publication.tag)]);
             }
         }
+        self.subscriptions.publications_changed();
     }
 
     pub(super) fn save_publications(&mut self, changes: Vec<PublicationChange>) {
@@ -83,9 +84,7 @@ impl Switch {
             publications.push(publication.clone());
             changes.push(PublicationChange::Put(publication));
         }
-        if publications.is_empty() {
-            self.subscriptions.publications.remove(&owner);
-        }
+        self.subscriptions.publications_changed();
         let response = self.reply(message, 200).header(HeaderName::Expires, expires_s.to_string()).header(HeaderName::SipEtag, tag);
         self.stack.respond(key, response.build(), now);
         self.save_publications(changes);
@@ -144,6 +143,9 @@ impl Switch {
 
     /// What phones have said is over when its time is.
     pub(super) fn publications_due(&mut self, now: Now) {
+        if self.subscriptions.next_publication.is_none_or(|next| next > now.wall) {
+            return;
+        }
         let lapsed = |publication: &Publication| publication.expires <= now.wall;
         let owners: Vec<ExtensionNumber> = self
             .subscriptions
@@ -155,11 +157,10 @@ impl Switch {
         for owner in owners {
             let (over, rest): (Vec<_>, Vec<_>) =
                 self.subscriptions.publications.remove(&owner).unwrap_or_default().into_iter().partition(lapsed);
-            if !rest.is_empty() {
-                self.subscriptions.publications.insert(owner.clone(), rest);
-            }
+            self.subscriptions.publications.insert(owner.clone(), rest);
             self.save_publications(over.into_iter().map(|publication| PublicationChange::Remove(publication.tag)).collect());
             self.touched(&owner);
         }
+        self.subscriptions.publications_changed();
     }
 }

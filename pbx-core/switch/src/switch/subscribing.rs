@@ -498,6 +498,7 @@ impl Switch {
             self.save_publications(said.into_iter().map(|said| PublicationChange::Remove(said.tag)).collect());
             self.subscriptions.boxes.remove(&of);
         }
+        self.subscriptions.publications_changed();
     }
 }
 
