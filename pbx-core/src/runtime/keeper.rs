@@ -1,5 +1,5 @@
-//! The queues to the store: phones, subscriptions and what phones say in groups, records behind the calls. A database that is locked holds no call; what waits is
-//! bounded, tried again, and told on the page.
+//! The queues to the store: phones, subscriptions and what phones say in groups, records behind the calls. A database that is locked
+//! holds no call; what waits is bounded, tried again, and told on the page.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -156,7 +156,7 @@ impl Keeper {
     pub fn start(db: Db, events: mpsc::Sender<Event>, health: StoreHealth) -> (Keeper, impl Future<Output = ()>) {
         let basket = Arc::new(Basket::default());
         let (records, record_queue) = mpsc::channel(WAITING);
-        let commits = tokio::spawn(keep_bindings(db.clone(), Arc::clone(&basket), events, health.clone()));
+        let commits = tokio::spawn(keep_changes(db.clone(), Arc::clone(&basket), events, health.clone()));
         let (bans, ban_queue) = mpsc::channel(WAITING);
         let bans_kept = tokio::spawn(keep_bans(db.clone(), ban_queue, health.clone()));
         let writes = tokio::spawn(keep_records(db, record_queue, health.clone()));
@@ -290,7 +290,7 @@ fn place_of(change: &Kept) -> Place {
     }
 }
 
-async fn keep_bindings(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>, health: StoreHealth) {
+async fn keep_changes(db: Db, basket: Arc<Basket>, events: mpsc::Sender<Event>, health: StoreHealth) {
     let mut failed = false;
     let mut last_tries = 0;
     loop {
