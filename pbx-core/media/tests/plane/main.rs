@@ -58,23 +58,25 @@ fn a_stranger_is_not_heard_once_the_peer_is_known() {
 
 #[test]
 fn a_peer_behind_a_router_is_found_where_it_really_is() {
-    let mut plane = Running::start(4);
-    let (a, b) = (Peer::bind("127.0.0.1"), Peer::bind("127.0.0.2"));
-    let (a_ports, b_ports) = (plane.open(A), plane.open(B));
-    // The address in the description is the one inside, where nobody of ours gets to.
-    let inside =
-        Remote { rtp: "192.0.2.50:4000".parse().expect("an address"), rtcp: "192.0.2.50:4001".parse().expect("an address") };
-    plane.expect(A, inside, Direction::SendRecv);
-    plane.expect(B, b.remote(), Direction::SendRecv);
-    plane.tell(Command::Join { leg: A, with: B });
-    a.keeps_sending(&rtp(1), a_ports.rtp, &b);
+    let (plane, a, b, a_port, b_port) = behind_a_router();
+    a.keeps_sending(&rtp(1), a_port, &b);
     assert_eq!(plane.latched(A), a.address());
-    b.sends(&rtp(2), b_ports.rtp);
+    b.sends(&rtp(2), b_port);
     assert_eq!(a.hears().0, rtp(2));
 }
 
 #[test]
 fn a_peer_that_only_knocks_is_found_too() {
+    let (plane, a, b, a_port, b_port) = behind_a_router();
+    // A Binding request of STUN, as Linphone sends it through a router.
+    let knock = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    assert_eq!(a.knocks_until_heard(&knock, a_port, || b.sends(&rtp(2), b_port)), rtp(2));
+    assert_eq!(plane.latched(A), a.address());
+    b.hears_nothing();
+}
+
+/// A and B joined. The address in A's description is the one inside, where nobody of ours gets to.
+fn behind_a_router() -> (Running, Peer, Peer, u16, u16) {
     let mut plane = Running::start(4);
     let (a, b) = (Peer::bind("127.0.0.1"), Peer::bind("127.0.0.2"));
     let (a_ports, b_ports) = (plane.open(A), plane.open(B));
@@ -83,11 +85,7 @@ fn a_peer_that_only_knocks_is_found_too() {
     plane.expect(A, inside, Direction::SendRecv);
     plane.expect(B, b.remote(), Direction::SendRecv);
     plane.tell(Command::Join { leg: A, with: B });
-    // A Binding request of STUN, as Linphone sends it through a router.
-    let knock = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
-    assert_eq!(a.knocks_until_heard(&knock, a_ports.rtp, || b.sends(&rtp(2), b_ports.rtp)), rtp(2));
-    assert_eq!(plane.latched(A), a.address());
-    b.hears_nothing();
+    (plane, a, b, a_ports.rtp, b_ports.rtp)
 }
 
 #[test]
