@@ -63,15 +63,16 @@ const CRATES_OF_ROOMS: &[(&str, &[&str])] = &[
 const SWITCH_ROOMS: &[(&str, &[&str])] = &[
     ("directory", &[]),
     ("dialplan", &["directory"]),
-    ("door", &[]),
+    ("door", &["directory"]),
     ("trunking", &["directory"]),
     ("registrar", &["directory"]),
     ("call", &["directory", "dialplan", "trunking"]),
     ("subscription", &["directory", "registrar", "call"]),
     ("feature", &["directory", "dialplan", "registrar", "call"]),
-    ("status", &["directory", "dialplan", "registrar", "call", "door", "trunking"]),
-    ("action", &["directory", "dialplan", "registrar", "call", "status", "subscription", "door"]),
-    ("event", &["directory", "dialplan", "registrar", "call", "subscription", "action"]),
+    ("toll", &["directory"]),
+    ("status", &["directory", "dialplan", "registrar", "call", "door", "trunking", "toll"]),
+    ("action", &["directory", "dialplan", "registrar", "call", "status", "subscription", "door", "toll"]),
+    ("event", &["directory", "dialplan", "registrar", "call", "subscription", "action", "toll"]),
 ];
 
 /// Room of pbx-sip, and which others it may use.

@@ -61,6 +61,7 @@ pub fn text(lang: Lang, key: &str, params: &[(&str, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use pbx_switch::call::{Outcome, Refusal};
+    use pbx_switch::toll::Ceiling;
     use pbx_switch::trunking::TrunkFailure;
 
     use super::*;
@@ -131,6 +132,13 @@ mod tests {
             .chain(["elsewhere", "transferred"]);
         for code in codes {
             assert!(TEXTS.0.contains_key(&format!("outcome.{code}")), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_ceiling_has_its_words() {
+        for ceiling in Ceiling::ALL {
+            assert!(TEXTS.0.contains_key(&format!("ceiling.{}", ceiling.code())), "{}", ceiling.code());
         }
     }
 

@@ -213,6 +213,20 @@ impl House {
         answer.body_mut().read_json().unwrap_or_else(|error| panic!("POST {path}: no JSON: {error}"))
     }
 
+    /// PUT of JSON to an API path with a token.
+    pub fn put(&self, token: &str, path: &str, body: &serde_json::Value) {
+        let url = format!("http://{}{path}", self.http);
+        let answer = ureq::put(&url).header("authorization", format!("Bearer {token}")).send_json(body);
+        answer.unwrap_or_else(|error| panic!("PUT {path}: {error}"));
+    }
+
+    /// POST of nothing to an API path with a token, which answers nothing.
+    pub fn order(&self, token: &str, path: &str) {
+        let url = format!("http://{}{path}", self.http);
+        let answer = ureq::post(&url).header("authorization", format!("Bearer {token}")).send_empty();
+        answer.unwrap_or_else(|error| panic!("POST {path}: {error}"));
+    }
+
     /// DELETE of an API path with a token.
     pub fn delete(&self, token: &str, path: &str) {
         let url = format!("http://{}{path}", self.http);

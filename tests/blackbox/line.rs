@@ -11,7 +11,7 @@ use crate::house::{House, PATIENCE, free_port, wait_until};
 use crate::phone::{Over, Sipp, Wire, listens};
 use crate::tls::make;
 
-fn line(house: &House, token: &str, name: &str, port: u16, more: &serde_json::Value) -> String {
+pub fn line(house: &House, token: &str, name: &str, port: u16, more: &serde_json::Value) -> String {
     let mut settings = json!({
         "name": name, "server": format!("127.0.0.1:{port}"), "user": "0033199001234", "secret": "of the line", "number": "0199001234",
     });
@@ -23,7 +23,7 @@ fn line(house: &House, token: &str, name: &str, port: u16, more: &serde_json::Va
     made["id"].as_str().expect("an id").to_owned()
 }
 
-fn is_up(house: &House, token: &str, id: &str) {
+pub fn is_up(house: &House, token: &str, id: &str) {
     wait_until("the line is up", || (house.get(token, &format!("/api/v1/trunks/{id}"))["line"]["state"] == "up").then_some(()));
 }
 

@@ -20,6 +20,7 @@ mod live_stream;
 mod nat;
 mod register;
 mod tls;
+mod toll;
 mod transfer;
 mod two_phones;
 mod websocket;

@@ -9,4 +9,5 @@ pub mod number;
 pub mod session;
 pub mod setup;
 pub mod status;
+pub mod toll;
 pub mod trunk;

@@ -127,6 +127,9 @@ const places: [string, string, string, (() => Promise<unknown>)?][] = [
   ['a new number', '/trunks', '[data-testid=number-save]', () => page.getByTestId('number-new').click()],
   ['banned addresses', '/security', '[data-testid=ban]'],
   ['lifting a ban', '/security', '[data-testid=ban-lift-confirm]', () => page.getByTestId('ban-lift').first().click()],
+  ['what calls have cost', '/security', '[data-testid=spending-204]'],
+  ['ceilings', '/security', '[data-testid=toll-save]', () => page.getByTestId('toll-edit').click()],
+  ['letting go on', '/security', '[data-testid=allow-confirm]', () => page.getByTestId('allow-204').click()],
   ['no page', '/nowhere', 'h1'],
   [
     'the connection lost',
@@ -182,6 +185,27 @@ describe('live', () => {
     await page.getByTestId('ban-lift-confirm').click();
     await page.waitForFunction(() => document.querySelectorAll('[data-testid=ban]').length === 1);
     expect(house.bans.map(({ id }) => id)).toEqual(['203.0.113.9']);
+  });
+
+  test('somebody whom a ceiling stops is allowed an hour, and ceilings are changed', async () => {
+    await enter('/security');
+    await page.getByTestId('allow-204').click();
+    await page.getByTestId('allow-confirm').click();
+    await page.waitForFunction(() =>
+      document.querySelector('[data-testid=spending-204]')?.textContent?.includes('Autorisé'),
+    );
+    await page.getByTestId('toll-edit').click();
+    const cost = page.getByLabel('euros par heure').first();
+    await cost.fill('0');
+    await page.getByTestId('toll-save').click();
+    await page.locator('[role=dialog] [role=alert]').first().waitFor();
+    await cost.fill('5,50');
+    await page.getByText('Tarifs estimés').click();
+    await page.locator('[role=dialog] textarea').fill('+ 0,5\n00 41 0,15');
+    await page.getByTestId('toll-save').click();
+    await page.waitForFunction(() => !document.querySelector('[role=dialog]'));
+    expect(house.toll.extension.cost_of_hour).toBe(5.5);
+    expect(house.toll.rates.at(-1)).toEqual({ prefix: '0041', per_minute: 0.15 });
   });
 
   test('dots and calls follow the switchboard without reloading', async () => {

@@ -30,6 +30,8 @@ export class StandIn {
   calls: Schemas['Call'][] = [];
   registrations: Registration[] = [];
   bans: Schemas['Ban'][] = [];
+  spendings: Schemas['Spending'][] = [];
+  toll: Schemas['Toll'] = toll();
   trunks: Schemas['Trunk'][] = [];
   lines: Schemas['LineStatus'][] = [];
   numbers: Schemas['Number'][] = [];
@@ -75,12 +77,14 @@ export class StandIn {
 
   /** Something has changed: it is put into the picture and told. */
   tell(
-    event: 'registration' | 'call' | 'call_ended' | 'ban_ended',
-    told: Registration | Schemas['Call'] | { id: string },
+    event: 'registration' | 'call' | 'call_ended' | 'ban_ended' | 'spending',
+    told: Registration | Schemas['Call'] | Schemas['Spending'] | { id: string },
   ): void {
     if ('extension' in told) {
       this.registrations = this.registrations.filter(({ extension }) => extension !== told.extension);
       if (told.devices.length > 0) this.registrations.push(told);
+    } else if ('cost_of_day' in told) {
+      this.spendings = [...this.spendings.filter(({ id }) => id !== told.id), told];
     } else if (event === 'ban_ended') {
       this.bans = this.bans.filter(({ id }) => id !== told.id);
     } else {
@@ -106,6 +110,7 @@ export class StandIn {
       calls: this.calls,
       lines: this.lines,
       bans: this.bans,
+      spendings: this.spendings,
     });
   }
 
@@ -193,6 +198,23 @@ export class StandIn {
       case 'DELETE bans':
         this.tell('ban_ended', { id: decodeURIComponent(name ?? '') });
         return void response.writeHead(204).end();
+      case 'GET toll':
+        return json(this.toll);
+      case 'PUT toll': {
+        const given: Schemas['Toll'] = JSON.parse(body);
+        if (given.extension.cost_of_hour === 0) return problem(422, 'ceiling', { field: 'extension' });
+        this.toll = given;
+        return json(given);
+      }
+      case 'GET countries':
+        return json({ items: ['BE', 'CH', 'ES'], next: null });
+      case 'POST spendings': {
+        const found = this.spendings.find(({ id }) => id === name);
+        if (!found) return problem(404, 'not_found');
+        const allowed_until = new Date(Date.now() + 3_600_000).toISOString();
+        this.tell('spending', { ...found, reached: null, allowed_until });
+        return void response.writeHead(204).end();
+      }
       case 'DELETE calls':
         this.tell('call_ended', { id: name ?? '' });
         return void response.writeHead(204).end();
@@ -285,6 +307,15 @@ async function text(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
   return Buffer.concat(parts).toString();
+}
+
+function toll(): Schemas['Toll'] {
+  const ceilings = { minutes_of_hour: 180, minutes_of_day: 600, cost_of_hour: 10, cost_of_day: 30 };
+  const rates = [
+    { prefix: '+', per_minute: 0.5 },
+    { prefix: '+336', per_minute: 0.1 },
+  ];
+  return { countries: [], rates, house: { ...ceilings }, extension: { ...ceilings }, alerted: [] };
 }
 
 /** A line as most carriers want it. */

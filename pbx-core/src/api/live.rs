@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::api::ban::{self, Ban};
 use crate::api::call::{Call, shown};
 use crate::api::extension::{Device, device};
+use crate::api::toll::{self, Spending};
 use crate::api::trunk::{self, LineStatus};
 use crate::api::{Desk, Error};
 use crate::runtime::{News, Status, Watcher};
@@ -39,6 +40,8 @@ pub enum LiveEvent {
         lines: Vec<LineStatus>,
         /// Sources that are not listened to.
         bans: Vec<Ban>,
+        /// Who has called outside within the last day.
+        spendings: Vec<Spending>,
     },
     /// The phones of an extension.
     Registration(Registration),
@@ -63,6 +66,8 @@ pub enum LiveEvent {
         /// Which.
         id: String,
     },
+    /// How somebody stands with what calls may cost.
+    Spending(Spending),
 }
 
 /// Which message of the stream: which start of the house, and a number that rises by one with each change. `5f0c9a3be1d24768-1042`
@@ -123,6 +128,7 @@ fn snapshot(status: &Status) -> LiveEvent {
         calls: status.calls.values().map(|call| shown(call)).collect(),
         lines: status.lines.values().map(trunk::line_shown).collect(),
         bans: status.bans.values().map(ban::shown).collect(),
+        spendings: status.tolls.values().map(toll::spending).collect(),
     }
 }
 
@@ -135,6 +141,7 @@ fn told(change: &Change) -> LiveEvent {
         Change::LineGone(key) => LiveEvent::LineGone { id: key.to_string() },
         Change::Ban(changed) => LiveEvent::Ban(ban::shown(changed)),
         Change::BanEnded(source) => LiveEvent::BanEnded { id: source.to_string() },
+        Change::Toll(changed) => LiveEvent::Spending(toll::spending(changed)),
     }
 }
 

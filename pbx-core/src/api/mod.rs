@@ -13,6 +13,7 @@ pub mod live;
 pub mod number;
 pub mod quality;
 pub mod status;
+pub mod toll;
 pub mod trunk;
 
 use std::path::PathBuf;
@@ -266,11 +267,13 @@ impl Desk {
         let extensions = store::extension::all(self.db()).await?;
         let trunks = store::trunk::all(self.db()).await?;
         let numbers = store::number::all(self.db()).await?;
+        let toll = store::toll::rules(self.db()).await?;
         Ok(Directory {
             sites: sites.into_iter().map(|site| (site.key.clone(), site)).collect(),
             extensions: extensions.into_iter().map(|stored| (stored.extension.number.clone(), stored.extension)).collect(),
             trunks: trunks.into_iter().map(|trunk| (trunk.key.clone(), trunk)).collect(),
             numbers: numbers.into_iter().map(|number| (number.number.clone(), number)).collect(),
+            toll,
         })
     }
 

@@ -10,12 +10,15 @@ use pbx_sip::clock::{Now, Tick};
 use pbx_sip::flow::{Flow, Transport};
 use pbx_sip::target::Target;
 use pbx_switch::action::Action;
+use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::switch::Switch;
+use pbx_switch::toll::{Ceiling, Payer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
 
+use crate::catalogue::{Lang, text};
 use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, now};
 use crate::transport::admission::Admission;
@@ -253,6 +256,7 @@ impl EventLoop {
                 Action::Publish(published) => self.board.publish(published),
                 Action::Record(record) => self.keeper.record(*record),
                 Action::Ban(change) => self.turn_away(change),
+                Action::CeilingReached { payer, ceiling, alerted } => self.alert(&payer, ceiling, alerted, instant),
                 Action::Drained => self.closing = Closing::Farewell(instant.tick + FAREWELL),
             }
         }
@@ -269,6 +273,15 @@ impl EventLoop {
             Transport::Tcp => self.tcp.send(flow, octets),
             Transport::Tls => self.tls.send(flow, octets),
             Transport::Ws | Transport::Wss => self.websockets.send(flow, octets),
+        }
+    }
+
+    /// Whoever looks after the house is told that a ceiling is reached: in the log, on the pages, and by a text on their phones.
+    fn alert(&mut self, payer: &Payer, ceiling: Ceiling, alerted: Vec<ExtensionNumber>, instant: Now) {
+        tracing::warn!(%payer, ceiling = ceiling.code(), alerted = alerted.len(), "a ceiling of calls to the outside is reached");
+        let text = ceiling_reached(Lang::of_environment(), payer, ceiling);
+        for to in alerted {
+            self.switch.handle(Event::Text { to, text: text.clone() }, instant);
         }
     }
 
@@ -290,6 +303,15 @@ impl EventLoop {
             BanChange::Forgotten(_) => {}
         }
         self.keeper.ban(change);
+    }
+}
+
+/// What people are told of a ceiling.
+fn ceiling_reached(lang: Lang, payer: &Payer, ceiling: Ceiling) -> String {
+    let bound = text(lang, &format!("ceiling.{}", ceiling.code()), &[]);
+    match payer {
+        Payer::House => text(lang, "toll.alert_house", &[("bound", bound)]),
+        Payer::Extension(number) => text(lang, "toll.alert_extension", &[("number", number.to_string()), ("bound", bound)]),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The queues to the store: phones, subscriptions and what phones say in groups, records behind the calls. A database that is locked
+//! The queues to the store: phones, subscriptions, what phones say and what calls cost in groups, records behind the calls. A database that is locked
 //! holds no call; what waits is bounded, tried again, and told on the page.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use pbx_switch::directory::ExtensionNumber;
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
 use pbx_switch::subscription::SubscriptionKey;
+use pbx_switch::toll::TollChange;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
@@ -280,6 +281,8 @@ enum Place {
     Binding(ExtensionNumber, String),
     Subscription(SubscriptionKey),
     Publication(String),
+    Toll(ExtensionNumber, i64),
+    TollForgotten,
 }
 
 fn place_of(change: &Kept) -> Place {
@@ -287,6 +290,8 @@ fn place_of(change: &Kept) -> Place {
         Kept::Binding(change) => Place::Binding(change.aor().clone(), change.contact().to_owned()),
         Kept::Subscription(change) => Place::Subscription(change.key()),
         Kept::Publication(change) => Place::Publication(change.tag().to_owned()),
+        Kept::Toll(TollChange::Put(spent)) => Place::Toll(spent.extension.clone(), spent.minute),
+        Kept::Toll(TollChange::ForgetBefore(_)) => Place::TollForgotten,
     }
 }
 

@@ -134,6 +134,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let bans = store::ban::all(&db).await?;
     let subscriptions = store::subscription::all(&db).await?;
     let publications = store::publication::all(&db).await?;
+    let spent = store::toll::spent(&db).await?;
     let (events, event_queue) = mpsc::channel(QUEUE);
     let (told, told_queue) = mpsc::channel(TOLD);
     let (drained_tell, drained) = oneshot::channel();
@@ -200,6 +201,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             };
             let mut switch = Switch::new(switch_config, directory, plan, bindings, Entropy::from_seed(seed).bytes(), now());
             switch.open_door(config.door.own_networks.clone(), bans, now());
+            switch.resume_toll(spent, now());
             switch.resume_publications(publications, now());
             switch.resume_subscriptions(subscriptions, now());
             let own_networks = config.door.own_networks.clone();

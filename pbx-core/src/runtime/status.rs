@@ -9,6 +9,7 @@ use pbx_switch::call::CallKey;
 use pbx_switch::directory::{ExtensionNumber, TrunkKey};
 use pbx_switch::door::Ban;
 use pbx_switch::status::{Change, LiveCall, Published, Registration};
+use pbx_switch::toll::{Payer, TollState};
 use pbx_switch::trunking::LineStatus;
 use tokio::sync::watch;
 
@@ -31,6 +32,8 @@ pub struct Status {
     pub lines: BTreeMap<TrunkKey, LineStatus>,
     /// Sources that are not listened to.
     pub bans: BTreeMap<IpAddr, Ban>,
+    /// Who has called outside within the last day.
+    pub tolls: BTreeMap<Payer, TollState>,
 }
 
 /// A change on its way to pages.
@@ -109,6 +112,12 @@ impl StatusBoard {
             }
             Change::BanEnded(source) => {
                 status.bans.remove(source);
+            }
+            Change::Toll(state) if state.is_nothing() => {
+                status.tolls.remove(&state.payer);
+            }
+            Change::Toll(state) => {
+                status.tolls.insert(state.payer.clone(), state.clone());
             }
         }
         if remembered.len() == REMEMBERED {

@@ -2,7 +2,7 @@
 
 use pbx_switch::action::Kept;
 
-use crate::store::{Db, StoreError, binding, publication, subscription};
+use crate::store::{Db, StoreError, binding, publication, subscription, toll};
 
 /// Carries out changes in one transaction, in order.
 pub async fn commit(db: &Db, changes: &[Kept]) -> Result<(), StoreError> {
@@ -12,6 +12,7 @@ pub async fn commit(db: &Db, changes: &[Kept]) -> Result<(), StoreError> {
             Kept::Binding(change) => binding::statement(change),
             Kept::Subscription(change) => subscription::statement(change),
             Kept::Publication(change) => publication::statement(change),
+            Kept::Toll(change) => toll::statement(change),
         };
         transaction.run(statement).await?;
     }

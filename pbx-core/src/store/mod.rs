@@ -15,6 +15,7 @@ mod lane;
 pub mod number;
 pub mod publication;
 pub mod subscription;
+pub mod toll;
 pub mod trunk;
 
 use std::fmt::Display;

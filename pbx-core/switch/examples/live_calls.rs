@@ -174,7 +174,7 @@ impl House {
                 Action::Save { batch, .. } => self.switch.handle(Event::Saved { batch, stored: true }, self.now),
                 Action::Record(_) => self.records += 1,
                 Action::Resolve { .. } => {}
-                Action::Media(_) | Action::Publish(_) | Action::Ban(_) | Action::Drained => {}
+                Action::Media(_) | Action::Publish(_) | Action::Ban(_) | Action::CeilingReached { .. } | Action::Drained => {}
             }
         }
     }

@@ -5,10 +5,12 @@ use pbx_sip::flow::Flow;
 use serde::{Deserialize, Serialize};
 
 use crate::call::CallRecord;
+use crate::directory::ExtensionNumber;
 use crate::door::BanChange;
 use crate::registrar::BindingChange;
 use crate::status::Published;
 use crate::subscription::{PublicationChange, SubscriptionChange};
+use crate::toll::{Ceiling, Payer, TollChange};
 
 /// A batch of changes on its way to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,6 +25,8 @@ pub enum Kept {
     Subscription(SubscriptionChange),
     /// What a phone says of its owner.
     Publication(PublicationChange),
+    /// What calls to the outside have cost.
+    Toll(TollChange),
 }
 
 impl From<BindingChange> for Kept {
@@ -65,6 +69,15 @@ pub enum Action {
     Record(Box<CallRecord>),
     /// Turn a source away, or let it in again, and keep that.
     Ban(BanChange),
+    /// Somebody has spent as much as may be spent: people are to be told.
+    CeilingReached {
+        /// Who.
+        payer: Payer,
+        /// Which bound.
+        ceiling: Ceiling,
+        /// Who is told.
+        alerted: Vec<ExtensionNumber>,
+    },
     /// The last call has ended after [`Drain`](crate::event::Event::Drain).
     Drained,
 }

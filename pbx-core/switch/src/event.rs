@@ -11,6 +11,7 @@ use crate::call::CallKey;
 use crate::dialplan::Dialplan;
 use crate::directory::{Directory, ExtensionNumber};
 use crate::subscription::message_summary::MessagesWaiting;
+use crate::toll::Payer;
 
 /// One event; handled to its end before the next.
 #[derive(Clone, Debug)]
@@ -73,6 +74,18 @@ pub enum Event {
     LiftBan {
         /// Which.
         source: IpAddr,
+    },
+    /// An administrator lets somebody go on calling in spite of a ceiling, for [a while](crate::toll::ALLOWANCE).
+    Allow {
+        /// Whom.
+        payer: Payer,
+    },
+    /// The house has something to say to an extension: a text on each of its phones.
+    Text {
+        /// Whom.
+        to: ExtensionNumber,
+        /// What.
+        text: String,
     },
     /// No new calls; say [`Drained`](crate::action::Action::Drained) when the last one has ended.
     Drain,

@@ -17,4 +17,5 @@ pub mod registrar;
 pub mod status;
 pub mod subscription;
 pub mod switch;
+pub mod toll;
 pub mod trunking;

@@ -10,6 +10,7 @@ use crate::call::{Call, CallKey, LegState};
 use crate::dialplan::Trace;
 use crate::directory::{ExtensionNumber, TrunkKey};
 use crate::door::Ban;
+use crate::toll::TollState;
 use crate::trunking::LineStatus;
 
 /// A change with its number; numbers rise by one.
@@ -38,6 +39,8 @@ pub enum Change {
     Ban(Ban),
     /// And is not any more.
     BanEnded(IpAddr),
+    /// How somebody stands with what calls may cost.
+    Toll(TollState),
 }
 
 /// The phones of an extension.

@@ -695,13 +695,18 @@ impl World {
                         self.live.insert(call.key);
                     }
                     Change::CallEnded(key) => _ = self.live.remove(&key),
-                    Change::Registration(_) | Change::Line(_) | Change::LineGone(_) | Change::Ban(_) | Change::BanEnded(_) => {}
+                    Change::Registration(_)
+                    | Change::Line(_)
+                    | Change::LineGone(_)
+                    | Change::Ban(_)
+                    | Change::BanEnded(_)
+                    | Change::Toll(_) => {}
                 },
                 // No line stands in this house.
                 Action::Resolve { .. } => {}
                 Action::Record(record) => self.record(&record),
                 // What would be turned away goes on here: a worse world than a real one.
-                Action::Ban(_) => {}
+                Action::Ban(_) | Action::CeilingReached { .. } => {}
                 Action::Drained => self.drained = true,
             }
         }
@@ -778,6 +783,7 @@ impl World {
                 Kept::Binding(BindingChange::Remove { aor, contact }) => _ = self.disk.remove(&(aor.to_string(), contact)),
                 Kept::Subscription(SubscriptionChange::Put(kept)) => _ = self.watchers.insert(kept.key, *kept),
                 Kept::Subscription(SubscriptionChange::Remove(key)) => _ = self.watchers.remove(&key),
+                Kept::Toll(_) => {}
                 Kept::Publication(_) => self.faults.push(format!("nobody here publishes: {change:?}")),
             }
         }

@@ -126,6 +126,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/countries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Countries that can be opened. */
+        get: operations["get_countries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dialplan": {
         parameters: {
             query?: never;
@@ -343,6 +360,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/spendings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How everybody stands who has called outside within the last day. */
+        get: operations["get_spendings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/spendings/{id}/allowance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets an extension, or the `house`, go on for an hour in spite of a ceiling. */
+        post: operations["post_spendings_id_allowance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -353,6 +404,24 @@ export interface paths {
         /** How the house does. */
         get: operations["get_status"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/toll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules of the house. */
+        get: operations["get_toll"];
+        /** Puts rules in the place of those there are; running calls obey them too. */
+        put: operations["put_toll"];
         post?: never;
         delete?: never;
         options?: never;
@@ -526,6 +595,36 @@ export interface components {
             /** @description Always null: the list is whole. */
             next?: string | null;
         };
+        /** @description How much may be spent; null where there is no bound. */
+        Ceilings: {
+            /**
+             * Format: double
+             * @description Euros within the last day.
+             */
+            cost_of_day?: number | null;
+            /**
+             * Format: double
+             * @description Euros within the last hour.
+             */
+            cost_of_hour?: number | null;
+            /**
+             * Format: int32
+             * @description Minutes within the last day.
+             */
+            minutes_of_day?: number | null;
+            /**
+             * Format: int32
+             * @description Minutes within the last hour.
+             */
+            minutes_of_hour?: number | null;
+        };
+        /** @description Countries that can be opened. */
+        Countries: {
+            /** @description ISO 3166-1 alpha-2. */
+            items: string[];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
+        };
         /** @description Name and password. */
         Credentials: {
             /** @description Of an administrator. */
@@ -679,6 +778,8 @@ export interface components {
                 lines: components["schemas"]["LineStatus"][];
                 /** @description Extensions that have phones. */
                 registrations: components["schemas"]["Registration"][];
+                /** @description Who has called outside within the last day. */
+                spendings: components["schemas"]["Spending"][];
             };
             /** @enum {string} */
             event: "snapshot";
@@ -726,6 +827,11 @@ export interface components {
             };
             /** @enum {string} */
             event: "ban_ended";
+        } | {
+            /** @description How somebody stands with what calls may cost. */
+            data: components["schemas"]["Spending"];
+            /** @enum {string} */
+            event: "spending";
         };
         /** @description The use of a one-time link. */
         NewAdministrator: {
@@ -861,6 +967,16 @@ export interface components {
             /** @description What is dialled. */
             to: string;
         };
+        /** @description What a minute costs to numbers that begin alike. */
+        Rate: {
+            /**
+             * Format: double
+             * @description Euros.
+             */
+            per_minute: number;
+            /** @description E.164 (`+336`), or of a short number (`118`); `+` is any number of the world. */
+            prefix: string;
+        };
         /** @description The phones of an extension. */
         Registration: {
             /** @description They. */
@@ -902,6 +1018,42 @@ export interface components {
              */
             loss_percent: number;
         };
+        /** @description How somebody stands. */
+        Spending: {
+            /** @description Until when an administrator lets them go on in spite of it, RFC 3339. */
+            allowed_until?: string | null;
+            /**
+             * Format: double
+             * @description Euros within the last day.
+             */
+            cost_of_day: number;
+            /**
+             * Format: double
+             * @description Euros within the last hour.
+             */
+            cost_of_hour: number;
+            /** @description `house`, or an extension. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Minutes within the last day.
+             */
+            minutes_of_day: number;
+            /**
+             * Format: int64
+             * @description Minutes within the last hour.
+             */
+            minutes_of_hour: number;
+            /** @description The ceiling that keeps them from calling outside: `minutes_of_hour`, `cost_of_day`...; null if none does. */
+            reached?: string | null;
+        };
+        /** @description How everybody stands who has called outside within the last day. */
+        Spendings: {
+            /** @description The house first. */
+            items: components["schemas"]["Spending"][];
+            /** @description Always null: the list is whole. */
+            next?: string | null;
+        };
         /** @description How the house does. */
         Status: {
             /** @description Calls in progress. */
@@ -940,6 +1092,19 @@ export interface components {
             lost: number;
             /** @description Call records that wait to be written. */
             waiting: number;
+        };
+        /** @description The rules of the house. */
+        Toll: {
+            /** @description Extensions that are sent a text when a ceiling is reached; five at most. */
+            alerted: string[];
+            /** @description Countries that may be called beside France and its overseas departments: ISO 3166-1 alpha-2. */
+            countries: string[];
+            /** @description Of each extension. */
+            extension: components["schemas"]["Ceilings"];
+            /** @description Of all calls together. */
+            house: components["schemas"]["Ceilings"];
+            /** @description What a minute costs, by an estimate; the longest prefix holds. */
+            rates: components["schemas"]["Rate"][];
         };
         /** @description A line. */
         Trunk: {
@@ -1282,6 +1447,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_countries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Countries"];
+                };
             };
             /** @description Why it was not carried out */
             default: {
@@ -1930,6 +2123,62 @@ export interface operations {
             };
         };
     };
+    get_spendings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Spendings"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_spendings_id_allowance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_status: {
         parameters: {
             query?: never;
@@ -1945,6 +2194,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_toll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Toll"];
+                };
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_toll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Toll"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Toll"];
                 };
             };
             /** @description Why it was not carried out */

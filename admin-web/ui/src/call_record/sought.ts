@@ -86,6 +86,8 @@ export const OUTCOMES: readonly Schemas['CallRecord']['outcome'][] = [
   'unknown_number',
   'not_allowed',
   'premium',
+  'abroad',
+  'ceiling_reached',
   'closed',
   'disabled',
   'no_outside_line',

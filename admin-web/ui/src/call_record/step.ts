@@ -11,7 +11,7 @@ export function stepSentence(words: Words, { code, params }: Step): string {
 
 /** Whether the step settled something, was passed over, or came later. */
 export function stepKind(code: string): 'passed' | 'settled' | 'later' {
-  if (['turned', 'transferred', 'taken_over'].includes(code)) return 'later';
+  if (['turned', 'transferred', 'taken_over', 'made_way', 'ceiling_reached'].includes(code)) return 'later';
   const passed = [
     'no_extension',
     'extension_disabled',

@@ -43,7 +43,8 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const SNAPSHOT = 'event: snapshot\nid: a1-5\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[]}\n\n';
+const SNAPSHOT =
+  'event: snapshot\nid: a1-5\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[],"spendings":[]}\n\n';
 
 test('a cut stream is shown, and resumed after the last event', async () => {
   const { connection, close } = await opened();
@@ -75,7 +76,9 @@ test('a switchboard that has started anew tells everything anew, and is believed
   await streams[0]?.end();
   await passed(2_000);
   expect(streams[1]?.lastEventId).toBe('a1-5');
-  await streams[1]?.feed('event: snapshot\nid: b2-0\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[]}\n\n');
+  await streams[1]?.feed(
+    'event: snapshot\nid: b2-0\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[],"spendings":[]}\n\n',
+  );
   expect(connection.view().state).toMatchObject({ start: 'b2', sequence: 0 });
   await streams[1]?.end();
   await passed(2_000);

@@ -2,7 +2,7 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import { LiveConnection, type LiveView } from './connection';
-import { type Ban, type Call, type Device, extensionsOnCall, type Line, type LiveEvent } from './state';
+import { type Ban, type Call, type Device, extensionsOnCall, type Line, type LiveEvent, type Spending } from './state';
 
 const connection = new LiveConnection();
 
@@ -48,6 +48,15 @@ export function useLines(): ReadonlyMap<string, Line> {
 export function useBans(): Ban[] {
   const { bans } = useLiveState();
   return useMemo(() => [...bans.values()].sort((a, b) => a.until.localeCompare(b.until)), [bans]);
+}
+
+/** Who has called outside within the last day, the house first. */
+export function useSpendings(): Spending[] {
+  const { spendings } = useLiveState();
+  return useMemo(() => {
+    const first = ({ id }: Spending) => (id === 'house' ? '' : id);
+    return [...spendings.values()].sort((a, b) => first(a).localeCompare(first(b)));
+  }, [spendings]);
 }
 
 export type Presence = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Call, type Device, extensionsOnCall, fold, type LiveEvent, nothingHeard } from './state';
+import { type Call, type Device, extensionsOnCall, fold, type LiveEvent, nothingHeard, type Spending } from './state';
 
 describe('folding', () => {
   test('a snapshot replaces whatever was known, even with a lower number after a restart', () => {
@@ -54,6 +54,24 @@ describe('folding', () => {
   });
 });
 
+test('who has spent something is there until that is a day ago', () => {
+  const spending = (cost_of_day: number): Spending => ({
+    id: 'house',
+    minutes_of_hour: 0,
+    minutes_of_day: 0,
+    cost_of_hour: 0,
+    cost_of_day,
+    reached: null,
+    allowed_until: null,
+  });
+  const known = fold(fold(nothingHeard, [snapshot(1, [], [])]).state, [
+    { start: 'a', sequence: 2, kind: 'spending', spending: spending(0.5) },
+  ]);
+  expect([...known.state.spendings.keys()]).toEqual(['house']);
+  const over = fold(known.state, [{ start: 'a', sequence: 3, kind: 'spending', spending: spending(0) }]);
+  expect(over.state.spendings.size).toBe(0);
+});
+
 test('bans come and go', () => {
   const ban = { id: '203.0.113.9', why: 'wrong_secret', times: 1, since: '', until: '' };
   const known = fold(folded([snapshot(1, [], [])]), [{ start: 'a', kind: 'ban', sequence: 2, ban }]);
@@ -75,7 +93,12 @@ function folded(events: LiveEvent[]) {
 }
 
 function snapshot(sequence: number, registrations: ReturnType<typeof phone>[], calls: Call[]): LiveEvent {
-  return { start: 'a', kind: 'snapshot', sequence, snapshot: { registrations, calls, lines: [], bans: [] } };
+  return {
+    start: 'a',
+    kind: 'snapshot',
+    sequence,
+    snapshot: { registrations, calls, lines: [], bans: [], spendings: [] },
+  };
 }
 
 function phone(extension: string) {

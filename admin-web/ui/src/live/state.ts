@@ -5,9 +5,16 @@ export type Device = Schemas['Device'];
 export type Call = Schemas['Call'];
 export type Ban = Schemas['Ban'];
 export type Line = Schemas['LineStatus'];
+export type Spending = Schemas['Spending'];
 
 /** Everything at one moment; its number stands in the event's id. */
-export type Snapshot = { registrations: Schemas['Registration'][]; calls: Call[]; lines: Line[]; bans: Ban[] };
+export type Snapshot = {
+  registrations: Schemas['Registration'][];
+  calls: Call[];
+  lines: Line[];
+  bans: Ban[];
+  spendings: Spending[];
+};
 
 export type LiveState = {
   /** Which start of the switchboard numbers the changes; empty before the first snapshot. */
@@ -21,6 +28,8 @@ export type LiveState = {
   lines: ReadonlyMap<string, Line>;
   /** Sources that are not listened to. */
   bans: ReadonlyMap<string, Ban>;
+  /** Who has called outside within the last day: extensions, and the `house`. */
+  spendings: ReadonlyMap<string, Spending>;
 };
 
 /** What an event's id says: which start of the switchboard, and which change of it. */
@@ -36,6 +45,7 @@ export type LiveEvent = Place &
     | { kind: 'line_gone'; id: string }
     | { kind: 'ban'; ban: Ban }
     | { kind: 'ban_ended'; id: string }
+    | { kind: 'spending'; spending: Spending }
   );
 
 export const nothingHeard: LiveState = {
@@ -45,6 +55,7 @@ export const nothingHeard: LiveState = {
   calls: new Map(),
   lines: new Map(),
   bans: new Map(),
+  spendings: new Map(),
 };
 
 /**
@@ -57,6 +68,7 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
   let calls = new Map(state.calls);
   let lines = new Map(state.lines);
   let bans = new Map(state.bans);
+  let spendings = new Map(state.spendings);
   for (const event of events) {
     if (event.kind === 'snapshot') {
       start = event.start;
@@ -68,11 +80,12 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       calls = new Map(event.snapshot.calls.map((call) => [call.id, call]));
       lines = new Map(event.snapshot.lines.map((line) => [line.id, line]));
       bans = new Map(event.snapshot.bans.map((ban) => [ban.id, ban]));
+      spendings = new Map(event.snapshot.spendings.map((spending) => [spending.id, spending]));
       continue;
     }
     if (event.start === start && event.sequence <= sequence) continue;
     if (sequence < 0 || event.start !== start || event.sequence !== sequence + 1)
-      return { state: { start, sequence, registrations, calls, lines, bans }, missed: true };
+      return { state: { start, sequence, registrations, calls, lines, bans, spendings }, missed: true };
     sequence = event.sequence;
     switch (event.kind) {
       case 'registration':
@@ -98,9 +111,17 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       case 'ban_ended':
         bans.delete(event.id);
         break;
+      case 'spending':
+        if (isNothing(event.spending)) spendings.delete(event.spending.id);
+        else spendings.set(event.spending.id, event.spending);
+        break;
     }
   }
-  return { state: { start, sequence, registrations, calls, lines, bans }, missed: false };
+  return { state: { start, sequence, registrations, calls, lines, bans, spendings }, missed: false };
+}
+
+function isNothing({ minutes_of_day, cost_of_day, reached, allowed_until }: Spending): boolean {
+  return minutes_of_day === 0 && cost_of_day === 0 && !reached && !allowed_until;
 }
 
 /** Extensions that take part in a call, ringing included. */

@@ -11,6 +11,7 @@ import { Confirm } from '../shell/confirm';
 import { notice } from '../shell/notice';
 import { Page } from '../shell/page';
 import { useWords } from '../shell/words';
+import { SpendingSection } from '../toll/spending_section';
 
 export function Component() {
   const { t, moment, coded } = useWords();
@@ -66,6 +67,7 @@ export function Component() {
           </Table>
         )}
       </Paper>
+      <SpendingSection />
       {lifting && (
         <Lift ban={lifting} over={!bans.some(({ id }) => id === lifting.id)} onClose={() => setLifting(null)} />
       )}

@@ -61,7 +61,12 @@ impl Call {
         a.remote = offer;
         a.invite = invite.bytes().clone();
         let max_forwards = invite.max_forwards().ok().flatten().unwrap_or(70);
+        let payer = match caller {
+            Caller::Extension(number) => Some(number),
+            Caller::Outside(_) | Caller::Anonymous => None,
+        };
         Ok(Call {
+            payer,
             dialled,
             trace,
             plan_revision,

@@ -1,13 +1,16 @@
 //! A leg by a line to the outside: how we name who calls and who is called there, and what is believed of what it says. RFC 3325,
 //! RFC 3323, RFC 5806, RFC 7044.
 
+use std::time::Duration;
+
+use pbx_sip::clock::Wall;
 use pbx_sip::credentials::Challenge;
 use pbx_sip::message::{Builder, HeaderName, Message, NameAddr, Uri};
 use pbx_sip::stack::ClientKey;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, Identity, LegState, Outside, Refusal, Signal};
-use crate::directory::{IdentitySource, Trunk, TrunkKey};
+use crate::directory::{ExtensionNumber, IdentitySource, Money, Trunk, TrunkKey};
 use crate::trunking::TrunkFailure;
 
 /// The line that a leg goes by.
@@ -19,6 +22,20 @@ pub struct ByLine {
     pub user: String,
     /// Its challenge was answered.
     pub challenged: bool,
+    /// What it costs, if it goes out and is not free.
+    #[serde(default)]
+    pub charge: Option<Charge>,
+}
+
+/// What a leg to the outside costs, and whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// The extension that has it begun.
+    pub payer: ExtensionNumber,
+    /// By the rates of that moment.
+    pub per_minute: Money,
+    /// Until when it was counted.
+    pub counted: Option<Wall>,
 }
 
 /// How we call by a line.
@@ -82,7 +99,7 @@ impl Presented {
         }
         let to = format!("<sip:{called}@{domain}>");
         let uri = format!("sip:{called}@{domain}");
-        let line = ByLine { trunk: trunk.key.clone(), user: contact_user.to_owned(), challenged: false };
+        let line = ByLine { trunk: trunk.key.clone(), user: contact_user.to_owned(), challenged: false, charge: None };
         Presented { line, uri, to, from, headers }
     }
 }
@@ -166,6 +183,27 @@ impl Call {
             return None;
         }
         Some((line.trunk.clone(), TrunkFailure::of_call(status)?, status))
+    }
+
+    /// What its legs to the outside have talked since they were counted last.
+    pub(crate) fn talked(&mut self, now: Wall) -> Vec<(ExtensionNumber, Money, Duration)> {
+        let mut talked = Vec::new();
+        for leg in std::iter::once(&mut self.a).chain(&mut self.b).chain(&mut self.gone) {
+            let Some(answered) = leg.answered else { continue };
+            let until = leg.ended.as_ref().map_or(now, |(ended, _)| *ended);
+            let Some(charge) = leg.line.as_mut().and_then(|line| line.charge.as_mut()) else { continue };
+            let since = charge.counted.replace(until).unwrap_or(answered);
+            if until > since {
+                talked.push((charge.payer.clone(), charge.per_minute, until - since));
+            }
+        }
+        talked
+    }
+
+    /// What its legs to the outside cost that are not over.
+    pub(crate) fn charges(&self) -> impl Iterator<Item = &Charge> {
+        let going_on = self.legs().filter(|leg| !self.is_over() && leg.state != LegState::Over);
+        going_on.filter_map(|leg| leg.line.as_ref()?.charge.as_ref())
     }
 
     /// Does it take a channel of this line?

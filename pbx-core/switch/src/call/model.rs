@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::transfer::{Handed, Transfer};
 use crate::call::{CallKey, CallRecord, Identity, Leg, LegState, Outcome, Outside, Refusal, reason};
 use crate::dialplan::{Step, Trace};
+use crate::directory::ExtensionNumber;
 
 /// What the feature that runs the call has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,9 @@ pub struct Call {
     pub started: Wall,
     /// When it was answered.
     pub answered: Option<Wall>,
+    /// The extension that has it begun, and answers for what it costs; none where somebody outside calls.
+    #[serde(default)]
+    pub payer: Option<ExtensionNumber>,
     /// What is left of the hops it may take.
     pub(crate) max_forwards: u32,
     /// Who calls.
@@ -83,6 +87,7 @@ impl Call {
             plan_revision: 0,
             started,
             answered: None,
+            payer: None,
             max_forwards: 70,
             begun_by: a.key,
             a,

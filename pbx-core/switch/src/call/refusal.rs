@@ -25,6 +25,10 @@ pub enum Refusal {
     NotAllowed,
     /// A number that costs too much.
     Premium,
+    /// A country that the house has not opened.
+    Abroad,
+    /// Whoever would pay has spent as much as may be spent.
+    CeilingReached,
     /// Nobody is there at this hour.
     Closed,
     /// The extension is switched off.
@@ -47,7 +51,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, for the catalogue's test.
-    pub const ALL: [Refusal; 17] = [
+    pub const ALL: [Refusal; 19] = [
         Refusal::Busy,
         Refusal::Declined,
         Refusal::NoAnswer,
@@ -56,6 +60,8 @@ impl Refusal {
         Refusal::UnknownNumber,
         Refusal::NotAllowed,
         Refusal::Premium,
+        Refusal::Abroad,
+        Refusal::CeilingReached,
         Refusal::Closed,
         Refusal::Disabled,
         Refusal::NoOutsideLine,
@@ -78,6 +84,8 @@ impl Refusal {
             Refusal::UnknownNumber => "unknown_number",
             Refusal::NotAllowed => "not_allowed",
             Refusal::Premium => "premium",
+            Refusal::Abroad => "abroad",
+            Refusal::CeilingReached => "ceiling_reached",
             Refusal::Closed => "closed",
             Refusal::Disabled => "disabled",
             Refusal::NoOutsideLine => "no_outside_line",
@@ -97,7 +105,7 @@ impl Refusal {
             Refusal::Declined => 603,
             Refusal::NoAnswer | Refusal::Unregistered | Refusal::Unreachable | Refusal::Closed => 480,
             Refusal::UnknownNumber | Refusal::Disabled => 404,
-            Refusal::NotAllowed | Refusal::Premium => 403,
+            Refusal::NotAllowed | Refusal::Premium | Refusal::Abroad | Refusal::CeilingReached => 403,
             Refusal::NoOutsideLine | Refusal::LinesBusy | Refusal::LineRefused | Refusal::TooManyCalls | Refusal::Stopping => 503,
             Refusal::NoCommonCodec => 488,
             Refusal::Fault => 500,
@@ -153,6 +161,7 @@ impl From<RefusalReason> for Refusal {
             RefusalReason::UnknownNumber => Refusal::UnknownNumber,
             RefusalReason::NotAllowed => Refusal::NotAllowed,
             RefusalReason::Premium => Refusal::Premium,
+            RefusalReason::Abroad => Refusal::Abroad,
             RefusalReason::Closed => Refusal::Closed,
             RefusalReason::Disabled => Refusal::Disabled,
         }

@@ -54,6 +54,8 @@ pub enum RefusalReason {
     NotAllowed,
     /// A number that costs too much: 403.
     Premium,
+    /// A country that the house has not opened: 403.
+    Abroad,
     /// Nobody is there at this hour: 480.
     Closed,
     /// The extension is switched off, said as 404.
@@ -61,10 +63,11 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    const ALL: [RefusalReason; 5] = [
+    const ALL: [RefusalReason; 6] = [
         RefusalReason::UnknownNumber,
         RefusalReason::NotAllowed,
         RefusalReason::Premium,
+        RefusalReason::Abroad,
         RefusalReason::Closed,
         RefusalReason::Disabled,
     ];
@@ -75,6 +78,7 @@ impl RefusalReason {
             RefusalReason::UnknownNumber => "unknown_number",
             RefusalReason::NotAllowed => "not_allowed",
             RefusalReason::Premium => "premium",
+            RefusalReason::Abroad => "abroad",
             RefusalReason::Closed => "closed",
             RefusalReason::Disabled => "disabled",
         }
@@ -215,8 +219,11 @@ fn carried_out(rule: &Rule, dialled: String, directory: &Directory, site: &SiteK
         },
         Target::Outside { premium } => {
             let number = normalise(&dialled).unwrap_or(dialled);
-            if !premium && is_premium(&number) {
-                let reason = RefusalReason::Premium;
+            let refused = match is_premium(&number) {
+                true => (!premium).then_some(RefusalReason::Premium),
+                false => (!directory.toll.opens(&number)).then_some(RefusalReason::Abroad),
+            };
+            if let Some(reason) = refused {
                 steps.push(Step::ToRefusal { reason: reason.code().to_owned() });
                 return Destination::Refuse(reason);
             }

@@ -64,6 +64,11 @@ pub enum Step {
         /// When.
         at: Wall,
     },
+    /// It was cut off: as much is spent as may be spent.
+    CeilingReached {
+        /// When.
+        at: Wall,
+    },
     /// The rule's pattern does not fit.
     RuleNumber {
         /// Its name.
@@ -173,6 +178,7 @@ impl Step {
             Step::CalledBack { .. } => "called_back",
             Step::ByLine { .. } => "by_line",
             Step::MadeWay { .. } => "made_way",
+            Step::CeilingReached { .. } => "ceiling_reached",
             Step::RuleNumber { .. } => "rule_number",
             Step::RuleCaller { .. } => "rule_caller",
             Step::RuleDay { .. } => "rule_day",
@@ -207,7 +213,7 @@ impl Step {
             Step::Arrived { number, line } => vec![("number", number.clone()), ("line", line.clone())],
             Step::CalledBack { extension } => vec![("number", extension.clone())],
             Step::ByLine { line, .. } => vec![("line", line.clone())],
-            Step::MadeWay { .. } => Vec::new(),
+            Step::MadeWay { .. } | Step::CeilingReached { .. } => Vec::new(),
             Step::RuleNumber { rule, pattern } => vec![("rule", text(rule)), ("pattern", text(pattern))],
             Step::RuleCaller { rule, caller, pattern } => {
                 vec![("rule", text(rule)), ("caller", text(caller)), ("pattern", text(pattern))]

@@ -1,23 +1,29 @@
 //! Who and what exists in a house, as one immutable snapshot: sites, extensions, lines and
-//! numbers. Knows no call and no phone.
+//! numbers, and what calls may cost. Knows no call and no phone.
 
+mod country;
 mod emergency;
 mod extension;
+mod network;
 mod number;
 mod number_shape;
 mod premium;
 mod site;
+mod toll;
 mod trunk;
 mod trunk_profile;
 
 use std::collections::BTreeMap;
 
+pub use country::Country;
 pub use emergency::{EMERGENCY_NUMBERS, EmergencyKind, emergency};
 pub use extension::{Extension, ExtensionNumber, ExtensionNumberError};
+pub use network::{Network, NoNetwork};
 pub use number::{digits, normalise};
 pub use number_shape::NumberShape;
 pub use premium::is_premium;
 pub use site::{Site, SiteError, SiteKey};
+pub use toll::{Ceilings, Money, Rate, TollError, TollRules};
 pub use trunk::{DidNumber, IdentitySource, MAX_TRUNKS, Secret, Trunk, TrunkError, TrunkKey};
 pub use trunk_profile::{ProfileSource, TrunkProfile};
 
@@ -32,6 +38,8 @@ pub struct Directory {
     pub trunks: BTreeMap<TrunkKey, Trunk>,
     /// By number, E.164.
     pub numbers: BTreeMap<String, DidNumber>,
+    /// What calls to the outside may cost.
+    pub toll: TollRules,
 }
 
 impl Directory {

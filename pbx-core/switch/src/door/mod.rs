@@ -3,8 +3,6 @@
 //!
 //! Knows sources and names, neither messages nor sockets; who carries a ban out is told by [`BanChange`]. Every table is bounded.
 
-mod network;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,7 +10,7 @@ use std::time::Duration;
 use pbx_sip::clock::{Tick, Wall};
 use serde::{Deserialize, Serialize};
 
-pub use network::{Network, NoNetwork};
+use crate::directory::Network;
 
 /// What a stranger did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -115,7 +115,7 @@ impl Switch {
     }
 
     /// Is there no room for one more call? For one that seeks help there always is.
-    fn no_room_for(&self, caller: &Caller, destination: &Destination) -> Option<Refusal> {
+    pub(super) fn no_room_for(&self, caller: &Caller, destination: &Destination) -> Option<Refusal> {
         if matches!(destination, Destination::Emergency { .. }) {
             return None;
         }
@@ -237,6 +237,7 @@ impl Switch {
     pub(super) fn over(&mut self, key: CallKey, now: Now) {
         self.tell_of_transfer(key, now);
         self.call_touched(key);
+        self.count(key, now);
         let Some(ongoing) = self.calls.get_mut(&key) else { return };
         ongoing.closing = ongoing.call.open_media().collect();
         let (closed, due) = (ongoing.closing.is_empty(), ongoing.due.take());

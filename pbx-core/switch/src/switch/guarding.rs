@@ -7,7 +7,8 @@ use pbx_sip::clock::Now;
 use pbx_sip::flow::{Flow, source_of};
 
 use crate::action::Action;
-use crate::door::{Ban, BanChange, Network, Offence};
+use crate::directory::Network;
+use crate::door::{Ban, BanChange, Offence};
 use crate::registrar::Binding;
 use crate::status::Change;
 use crate::switch::Switch;

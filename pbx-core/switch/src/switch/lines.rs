@@ -198,6 +198,10 @@ impl Switch {
         let tried: Vec<(TrunkKey, std::net::SocketAddr)> =
             ongoing.call.legs().filter_map(|leg| leg.line.as_ref().map(|line| (line.trunk.clone(), leg.flow.remote))).collect();
         let (caller, visitor) = (ongoing.call.caller.clone(), !ongoing.call.a.of_house);
+        let charge = if emergency { None } else { self.charge_for(ongoing.call.payer.as_ref(), number) };
+        if self.stopped_by(charge.as_ref()).is_some() {
+            return self.tell(key, Told::Refused(Refusal::CeilingReached), now);
+        }
         let directory = std::sync::Arc::clone(&self.directory);
         let mut full = false;
         // What is not known to be down first; and a call for help is tried by every way there is.
@@ -224,7 +228,11 @@ impl Switch {
                 self.remember_to_call_back(&own, extension, now.wall);
             }
             let user = if trunk.user.is_empty() { own.trim_start_matches('+') } else { &trunk.user };
-            let presented = Presented::new(trunk, user, &caller, &own, visitor, number);
+            let mut presented = Presented::new(trunk, user, &caller, &own, visitor, number);
+            if charge.is_some() {
+                self.keep_counting(now);
+            }
+            presented.line.charge = charge;
             let phone = Phone {
                 party: number.to_owned(),
                 contact: presented.uri.clone(),
@@ -330,7 +338,7 @@ impl Switch {
             (None, None) => None,
         };
         let caller = if identity.is_anonymous() { Caller::Anonymous } else { Caller::Outside(identity.number.clone()) };
-        let by_line = ByLine { trunk: trunk.key.clone(), user: trunk.user.clone(), challenged: false };
+        let by_line = ByLine { trunk: trunk.key.clone(), user: trunk.user.clone(), challenged: false, charge: None };
         let identity = Identity { name: String::new(), ..identity };
         let begun = Begun { caller, identity, dialled: dialled.unwrap_or_default(), called: number, line: Some(by_line), steps };
         if self.calls_on(&trunk.key) >= usize::from(trunk.channels) {

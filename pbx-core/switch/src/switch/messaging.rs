@@ -5,10 +5,11 @@ use pbx_sip::clock::Now;
 use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message, Method, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::identity::{Identity, Side, wishes_privacy};
 use crate::call::is_sips;
+use crate::directory::ExtensionNumber;
 use crate::registrar::Binding;
 use crate::switch::Switch;
 
@@ -25,6 +26,8 @@ pub(super) struct UnderWay {
     sent: BTreeMap<ClientKey, ServerKey>,
     /// By what its sender waits for.
     waiting: BTreeMap<ServerKey, Waiting>,
+    /// What the house itself has said.
+    own: BTreeSet<ClientKey>,
 }
 
 /// A sender who waits.
@@ -39,7 +42,7 @@ struct Waiting {
 impl UnderWay {
     /// How many.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.sent.len()
+        self.waiting.len() + self.sent.len() + self.own.len()
     }
 }
 
@@ -100,8 +103,33 @@ impl Switch {
             .body(&kind, message.body())
     }
 
+    /// The house itself says something to an extension: to each of its phones, once.
+    pub(super) fn announce(&mut self, to: &ExtensionNumber, text: &str, now: Now) {
+        let phones: Vec<(String, Flow)> =
+            self.registrar.bindings(to.as_str()).iter().map(|binding| (binding.contact.clone(), binding.flow)).collect();
+        for (contact, flow) in phones.into_iter().take(MAX_UNDER_WAY.saturating_sub(self.messages.own.len())) {
+            let domain = &self.config.domain;
+            let request = Builder::request(&Method::Message, &contact)
+                .header(HeaderName::MaxForwards, "70")
+                .header(HeaderName::From, format!("<sip:{domain}>;tag={}", self.entropy.token()))
+                .header(HeaderName::To, format!("<sip:{to}@{domain}>"))
+                .header(HeaderName::CallId, format!("{}@{domain}", self.entropy.token()))
+                .header(HeaderName::CSeq, "1 MESSAGE")
+                .header(HeaderName::UserAgent, &self.config.user_agent)
+                .body("text/plain;charset=UTF-8", text.as_bytes().to_vec());
+            let client = self.stack.request(request, flow, now);
+            self.messages.own.insert(client);
+        }
+    }
+
     /// A phone answers a text, or never will (`None`). False if it was none.
     pub(super) fn text_answered(&mut self, client: ClientKey, status: Option<u16>, now: Now) -> bool {
+        if self.messages.own.contains(&client) {
+            if status.is_none_or(|status| status >= 200) {
+                self.messages.own.remove(&client);
+            }
+            return true;
+        }
         let Some(key) = self.messages.sent.get(&client).copied() else { return false };
         let status = match status {
             Some(status) if status < 200 => return true,

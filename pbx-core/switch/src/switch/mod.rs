@@ -1,6 +1,7 @@
 //! The house as one machine: SIP stack, registrar, calls and their features, told one event at a time.
 
 mod calling;
+mod charging;
 mod guarding;
 mod hearing;
 mod keeping_alive;
@@ -95,6 +96,7 @@ pub struct Switch {
     subscriptions: Subscriptions,
     subscriptions_saving: BTreeMap<SaveKey, subscribing::Saving>,
     kept_alive: keeping_alive::KeptAlive,
+    charging: charging::Charging,
     ports: VecDeque<PortPair>,
     /// Ports of calls that were read back; media says that they are free, and they are not.
     held: BTreeMap<LegKey, PortPair>,
@@ -167,6 +169,7 @@ impl Switch {
             subscriptions: Subscriptions::default(),
             subscriptions_saving: BTreeMap::new(),
             kept_alive: keeping_alive::KeptAlive::default(),
+            charging: charging::Charging::default(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
             media: VecDeque::new(),
@@ -206,10 +209,13 @@ impl Switch {
                 self.directory_changed(directory);
                 self.lines_changed(now);
                 self.subscriptions_of_directory(now);
+                self.guarded(now, |switch| switch.judge_spending(now));
             }
             Event::DialplanChanged { plan, revision } => (self.dialplan, self.plan_revision) = (plan, revision),
             Event::Saved { batch, stored } => self.saved(batch, stored, now),
             Event::MessagesWaiting { of, waiting } => self.messages_waiting(of, waiting, now),
+            Event::Allow { payer } => self.guarded(now, |switch| switch.allow(payer, now)),
+            Event::Text { to, text } => self.guarded(now, |switch| switch.announce(&to, &text, now)),
             Event::HangUp { call } => self.with_call(call, now, |call, outside| call.hang_up(Outcome::HungUp, outside)),
             Event::Drain => self.draining = true,
             Event::EndCalls => {
@@ -231,6 +237,7 @@ impl Switch {
         self.subscriptions_due(now);
         self.publications_due(now);
         self.keep_alive(now);
+        self.guarded(now, |switch| switch.charges_due(now));
         while let Some((&(when, key), ())) = self.wakes.first_key_value() {
             if when > now.tick {
                 break;
@@ -271,6 +278,7 @@ impl Switch {
             self.lines.next(),
             self.subscriptions.next(now),
             self.kept_alive.next(),
+            self.charging.next,
         ]
         .into_iter()
         .flatten()

@@ -209,7 +209,7 @@ impl House {
                 Action::Save { batch, .. } => self.switch.handle(Event::Saved { batch, stored: true }, now),
                 Action::Record(record) => self.records.push(*record),
                 Action::Resolve { .. } => {}
-                Action::Media(_) | Action::Publish(_) | Action::Ban(_) | Action::Drained => {}
+                Action::Media(_) | Action::Publish(_) | Action::Ban(_) | Action::CeilingReached { .. } | Action::Drained => {}
             }
         }
     }

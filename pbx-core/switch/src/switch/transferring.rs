@@ -56,14 +56,14 @@ impl Switch {
         let Some(before) = self.calls.get(&call).map(|ongoing| &ongoing.call) else { return Err(481) };
         let max_forwards = before.max_forwards.saturating_sub(1);
         let identity = before.identity_of(party);
-        if self.draining || self.calls.len() >= self.config.most_calls {
-            return Err(503);
-        }
         if max_forwards == 0 {
             return Err(483);
         }
         let facts = CallFacts { caller: Caller::Extension(by.clone()), dialled: dialled.clone(), at: now.wall };
         let decision = decide(&self.dialplan, &self.directory, &facts);
+        if let Some(refusal) = self.no_room_for(&facts.caller, &decision.destination) {
+            return Err(refusal.status());
+        }
         self.next_call += 1;
         let key = CallKey(self.next_call);
         let mut moved = None;
@@ -86,6 +86,7 @@ impl Switch {
             plan_revision: self.plan_revision,
             max_forwards,
             handed: Some(handed),
+            payer: Some(by),
             ..Call::of_leg(key, leg, identity, now.wall)
         };
         let mut feature = Feature::of(&decision.destination, self.config.ring_for);

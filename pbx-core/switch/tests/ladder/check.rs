@@ -11,6 +11,7 @@
 //! | `201 -> REFER call=1 to=203@pbx.test`, `201 -> REFER call=1 replaces=2`, `203 -> INVITE 202 place=202/1` | speaks in its first call; names its second, or the first of another phone |
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
 //! | `line: a priority=2 channels=1`, `off a`, `number: +33199001234 201`, `state: a up` | a carrier and its account, which is given up; a number of the house; what the pages show |
+//! | `toll: minutes_of_hour=2 house.cost_of_hour=1 countries=CH alerted=203`, `spent: 201 2 minutes_of_hour`, `allow 201` | what calls may cost; minutes within the hour, and the ceiling reached; an administrator lets go on |
 //! | `messages 201 2/1`, `subscriptions: 1`, `publications: 1` | new and old messages wait for an extension; what is on disk |
 //! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `rebound 203`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
@@ -36,7 +37,7 @@ use pbx_switch::action::{Action, Kept, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
 use pbx_switch::dialplan::{Dialplan, Step};
 use pbx_switch::directory::{
-    DidNumber, Directory, Extension, ExtensionNumber, NumberShape, Secret, Site, SiteKey, Trunk, TrunkKey,
+    DidNumber, Directory, Extension, ExtensionNumber, Money, NumberShape, Secret, Site, SiteKey, TollRules, Trunk, TrunkKey,
 };
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
@@ -45,6 +46,7 @@ use pbx_switch::status::Change;
 use pbx_switch::subscription::message_summary::MessagesWaiting;
 use pbx_switch::subscription::{Publication, PublicationChange, Subscription, SubscriptionChange, SubscriptionKey};
 use pbx_switch::switch::{Switch, SwitchConfig, Written};
+use pbx_switch::toll::{Payer, Spent, TollChange, TollState};
 use pbx_switch::trunking::LineStatus;
 
 use crate::phone::Phone;
@@ -83,6 +85,8 @@ struct House {
     last_caller: String,
     live: Vec<CallKey>,
     banned: BTreeSet<IpAddr>,
+    spent: BTreeMap<(ExtensionNumber, i64), Spent>,
+    tolls: BTreeMap<String, TollState>,
     lines: BTreeMap<String, LineStatus>,
     drained: bool,
     connections: u64,
@@ -155,6 +159,8 @@ impl House {
             last_caller: String::new(),
             live: Vec::new(),
             banned: BTreeSet::new(),
+            spent: BTreeMap::new(),
+            tolls: BTreeMap::new(),
             lines: BTreeMap::new(),
             drained: false,
             connections: 0,
@@ -186,6 +192,19 @@ impl House {
                 let did = DidNumber { number: number.to_owned(), label: String::new(), to: to.to_owned() };
                 self.directory.numbers.insert(did.number.clone(), did);
                 self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "toll" => self.toll(rest),
+            "spent" => {
+                let (of, wanted) = rest.split_once(' ').unwrap();
+                let found = self.tolls.get(of).map_or("0".to_owned(), |state| {
+                    let reached = state.reached.map_or(String::new(), |ceiling| format!(" {}", ceiling.code()));
+                    format!("{}{reached}", state.hour.minutes())
+                });
+                self.equal(found, wanted.to_owned(), "what was spent");
+            }
+            "allow" => {
+                let payer = if rest == "house" { Payer::House } else { Payer::Extension(ExtensionNumber::new(rest).unwrap()) };
+                self.tell(Event::Allow { payer });
             }
             "state" => self.state(rest),
             "until" => {
@@ -326,6 +345,30 @@ impl House {
         };
         trunk.check().unwrap();
         self.directory.trunks.insert(trunk.key.clone(), trunk);
+        self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+    }
+
+    fn toll(&mut self, rest: &str) {
+        let mut rules = TollRules::default();
+        for (name, value) in rest.split(' ').filter_map(|word| word.split_once('=')) {
+            let (ceilings, name) = match name.strip_prefix("house.") {
+                Some(name) => (&mut rules.house, name),
+                None => (&mut rules.extension, name),
+            };
+            let number = || value.parse::<u32>().unwrap();
+            let money = || Money::of_euros(value.parse().unwrap());
+            match name {
+                "minutes_of_hour" => ceilings.minutes_of_hour = Some(number()),
+                "minutes_of_day" => ceilings.minutes_of_day = Some(number()),
+                "cost_of_hour" => ceilings.cost_of_hour = money(),
+                "cost_of_day" => ceilings.cost_of_day = money(),
+                "countries" => rules.countries = value.split(',').map(str::to_owned).collect(),
+                "alerted" => rules.alerted = value.split(',').map(|number| ExtensionNumber::new(number).unwrap()).collect(),
+                _ => panic!("what is {name}?"),
+            }
+        }
+        rules.check().unwrap();
+        self.directory.toll = rules;
         self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
     }
 
@@ -531,6 +574,7 @@ impl House {
                     Change::Call(call) if !self.live.contains(&call.key) => self.live.push(call.key),
                     Change::Line(status) => _ = self.lines.insert(status.trunk.to_string(), status),
                     Change::LineGone(key) => _ = self.lines.remove(&key.0),
+                    Change::Toll(state) => _ = self.tolls.insert(state.payer.to_string(), state),
                     Change::CallEnded(key) => self.live.retain(|live| *live != key),
                     Change::Call(_) | Change::Registration(_) | Change::Ban(_) | Change::BanEnded(_) => {}
                 }
@@ -549,6 +593,12 @@ impl House {
                     BanChange::Begun(ban) => _ = self.banned.insert(ban.source),
                     BanChange::Ended(source) => _ = self.banned.remove(&source),
                     BanChange::Forgotten(_) => {}
+                }
+                None
+            }
+            Action::CeilingReached { payer, ceiling, alerted } => {
+                for to in alerted {
+                    self.tell(Event::Text { to, text: format!("{payer}: {}", ceiling.code()) });
                 }
                 None
             }
@@ -588,6 +638,8 @@ impl House {
                 Kept::Subscription(SubscriptionChange::Remove(key)) => _ = self.subscriptions.remove(&key),
                 Kept::Publication(PublicationChange::Put(kept)) => _ = self.publications.insert(kept.tag.clone(), kept),
                 Kept::Publication(PublicationChange::Remove(tag)) => _ = self.publications.remove(&tag),
+                Kept::Toll(TollChange::Put(spent)) => _ = self.spent.insert((spent.extension.clone(), spent.minute), spent),
+                Kept::Toll(TollChange::ForgetBefore(oldest)) => self.spent.retain(|(_, minute), _| *minute >= oldest),
             }
         }
     }
@@ -625,6 +677,7 @@ impl House {
         self.live.clear();
         let free = self.plane.restart();
         self.switch.read(written, self.now);
+        self.switch.resume_toll(self.spent.values().cloned().collect(), self.now);
         self.switch.resume_publications(self.publications.values().cloned().collect(), self.now);
         self.switch.resume_subscriptions(self.subscriptions.values().cloned().collect(), self.now);
         let mut events = Vec::new();

@@ -23,6 +23,7 @@ mod reliable;
 mod secured;
 mod session_timer;
 mod subscription;
+mod toll;
 mod transfer;
 mod trouble;
 mod unfit;
