@@ -61,6 +61,7 @@ pub fn text(lang: Lang, key: &str, params: &[(&str, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use pbx_switch::call::{Outcome, Refusal};
+    use pbx_switch::directory::Barred;
     use pbx_switch::toll::Ceiling;
     use pbx_switch::trunking::TrunkFailure;
 
@@ -139,6 +140,13 @@ mod tests {
     fn every_ceiling_has_its_words() {
         for ceiling in Ceiling::ALL {
             assert!(TEXTS.0.contains_key(&format!("ceiling.{}", ceiling.code())), "{}", ceiling.code());
+        }
+    }
+
+    #[test]
+    fn every_reason_to_turn_a_phone_away_has_its_words() {
+        for barred in Barred::ALL {
+            assert!(TEXTS.0.contains_key(&format!("barred.{}", barred.code())), "{}", barred.code());
         }
     }
 

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::house::{House, free_port, wait_until};
-use crate::phone::Wire;
+use crate::phone::{Over, Sipp, Wire};
 
 /// The house listens everywhere, and nobody but this machine itself is exempt.
 fn open_to_strangers() -> House {
@@ -106,4 +108,19 @@ fn sipvicious_finds_no_extension_and_is_banned() {
         assert!(!said.contains("| 201 ") && !said.contains("| 202 "), "it found somebody by {method}:\n{said}");
     }
     wait_until("the scanner is banned", || (bans(&house, &token) == [ip.to_string()]).then_some(()));
+}
+
+#[test]
+fn an_extension_that_must_come_encrypted_is_refused_in_the_clear_and_taken_by_tls() {
+    let mut house = House::start();
+    house.extensions(&["201"]);
+    let token = house.token("admin");
+    house.patch(&token, "/api/v1/extensions/201", &json!({ "encryption": "always" }));
+    Sipp::new(&house, "201").start("register_refused", "", &[]).succeeds();
+    Sipp::new(&house, "201").over(Over::Tls).register(600);
+    // A restart reads it from the database.
+    house.stop();
+    house.open();
+    Sipp::new(&house, "201").start("register_refused", "", &[]).succeeds();
+    Sipp::new(&house, "201").over(Over::Tls).register(600);
 }

@@ -220,6 +220,13 @@ impl House {
         answer.unwrap_or_else(|error| panic!("PUT {path}: {error}"));
     }
 
+    /// PATCH of JSON to an API path with a token.
+    pub fn patch(&self, token: &str, path: &str, body: &serde_json::Value) {
+        let url = format!("http://{}{path}", self.http);
+        let answer = ureq::patch(&url).header("authorization", format!("Bearer {token}")).send_json(body);
+        answer.unwrap_or_else(|error| panic!("PATCH {path}: {error}"));
+    }
+
     /// POST of nothing to an API path with a token, which answers nothing.
     pub fn order(&self, token: &str, path: &str) {
         let url = format!("http://{}{path}", self.http);

@@ -127,6 +127,8 @@ const places: [string, string, string, (() => Promise<unknown>)?][] = [
   ['a new number', '/trunks', '[data-testid=number-save]', () => page.getByTestId('number-new').click()],
   ['banned addresses', '/security', '[data-testid=ban]'],
   ['lifting a ban', '/security', '[data-testid=ban-lift-confirm]', () => page.getByTestId('ban-lift').first().click()],
+  ['phones', '/devices', '[data-testid=device]'],
+  ['a phone that is turned away', '/extensions/203', '[data-testid=turned-away-203]'],
   ['what calls have cost', '/security', '[data-testid=spending-204]'],
   ['ceilings', '/security', '[data-testid=toll-save]', () => page.getByTestId('toll-edit').click()],
   ['letting go on', '/security', '[data-testid=allow-confirm]', () => page.getByTestId('allow-204').click()],

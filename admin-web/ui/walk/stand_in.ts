@@ -31,6 +31,7 @@ export class StandIn {
   registrations: Registration[] = [];
   bans: Schemas['Ban'][] = [];
   spendings: Schemas['Spending'][] = [];
+  turnedAway: Schemas['TurnedAway'][] = [];
   toll: Schemas['Toll'] = toll();
   trunks: Schemas['Trunk'][] = [];
   lines: Schemas['LineStatus'][] = [];
@@ -111,6 +112,7 @@ export class StandIn {
       lines: this.lines,
       bans: this.bans,
       spendings: this.spendings,
+      turned_away: this.turnedAway,
     });
   }
 
@@ -270,6 +272,8 @@ export function extension(
     enabled: true,
     registered: false,
     devices: [],
+    networks: [],
+    encryption: 'optional',
     created_at: '2026-11-20T10:00:00Z',
     email: null,
     ...more,

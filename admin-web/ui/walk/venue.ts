@@ -38,6 +38,7 @@ export function furnish(house: StandIn): void {
     { id: '203.0.113.9', why: 'wrong_secret', times: 2, since: ago(600), until: ago(-3000) },
     { id: '2001:db8:7::', why: 'unproven', times: 1, since: ago(60), until: ago(-540) },
   ];
+  house.turnedAway = [{ extension: '203', address: '203.0.113.40:5060', why: 'encryption', at: ago(30) }];
   const spent = { minutes_of_hour: 12, minutes_of_day: 48, cost_of_hour: 1.2, cost_of_day: 4.8 };
   house.spendings = [
     { id: 'house', ...spent, reached: null, allowed_until: null },

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pbx_sip::auth::Ha1;
-use pbx_switch::directory::{Extension as Entry, ExtensionNumber, SiteKey};
+use pbx_switch::directory::{Access, Encryption, Extension as Entry, ExtensionNumber, Network, SiteKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -44,6 +44,10 @@ pub struct Extension {
     pub registered: bool,
     /// They.
     pub devices: Vec<Device>,
+    /// Networks its phones may come from: `192.168.1.0/24`; from everywhere if there are none.
+    pub networks: Vec<String>,
+    /// `optional`, `beyond_own_networks`, `always`: when its phones must come by TLS.
+    pub encryption: String,
     /// RFC 3339.
     pub created_at: String,
 }
@@ -100,6 +104,12 @@ pub struct ExtensionChange {
     /// One that is not cannot register.
     #[serde(default)]
     pub enabled: Option<bool>,
+    /// Networks its phones may come from; none for everywhere.
+    #[serde(default)]
+    pub networks: Option<Vec<String>>,
+    /// `optional`, `beyond_own_networks`, `always`
+    #[serde(default)]
+    pub encryption: Option<String>,
 }
 
 /// What an import has created.
@@ -148,6 +158,17 @@ pub async fn update(desk: &Desk, number: &str, change: ExtensionChange) -> Resul
     }
     if let Some(enabled) = change.enabled {
         stored.extension.enabled = enabled;
+    }
+    if let Some(networks) = change.networks {
+        let read: Result<Vec<Network>, _> = networks.iter().map(|network| network.trim().parse()).collect();
+        stored.extension.access.networks = read.map_err(|_| invalid(("networks", "network")))?;
+        if !stored.extension.access.is_bounded() {
+            return Err(invalid(("networks", "too_many_entries")));
+        }
+    }
+    if let Some(code) = change.encryption {
+        let known = Encryption::ALL.into_iter().find(|known| known.code() == code);
+        stored.extension.access.encryption = known.ok_or(invalid(("encryption", "encryption")))?;
     }
     save(desk, &stored).await?;
     Ok(shown(desk, &stored))
@@ -249,6 +270,8 @@ fn shown(desk: &Desk, stored: &StoredExtension) -> Extension {
         enabled: entry.enabled,
         registered: !devices.is_empty(),
         devices,
+        networks: entry.access.networks.iter().map(ToString::to_string).collect(),
+        encryption: entry.access.encryption.code().to_owned(),
         created_at: instant(pbx_sip::clock::Wall(stored.created_at)),
     }
 }
@@ -281,7 +304,7 @@ fn checked(desk: &Desk, new: &NewExtension) -> Result<(StoredExtension, String),
         Some(_) => return Err(("secret", "secret_length")),
     };
     let ha1 = Ha1::of(number.as_str(), desk.realm(), &secret);
-    let extension = Entry { number, name, site: SiteKey("main".to_owned()), email, enabled: true, ha1 };
+    let extension = Entry { number, name, site: SiteKey("main".to_owned()), email, enabled: true, ha1, access: Access::default() };
     Ok((StoredExtension { extension, created_at: runtime::now().wall.0 }, secret))
 }
 
@@ -447,6 +470,25 @@ mod tests {
         assert!(matches!(create(&desk, new).await, Err(Error::Taken)));
         let change = ExtensionChange { enabled: Some(false), ..ExtensionChange::default() };
         assert!(!update(&desk, "201", change).await.unwrap().enabled);
+        let guarded = ExtensionChange {
+            networks: Some(vec![" 192.168.1.0/24".into(), "2001:db8::/32".into()]),
+            encryption: Some("always".into()),
+            ..ExtensionChange::default()
+        };
+        let guarded = update(&desk, "201", guarded).await.unwrap();
+        assert_eq!((guarded.networks.len(), guarded.encryption.as_str()), (2, "always"));
+        for (networks, encryption, field) in [
+            (vec!["here".to_owned()], None, "networks"),
+            (vec!["10.0.0.1".into(); 21], None, "networks"),
+            (vec![], Some("no"), "encryption"),
+        ] {
+            let change = ExtensionChange {
+                networks: Some(networks),
+                encryption: encryption.map(str::to_owned),
+                ..ExtensionChange::default()
+            };
+            assert!(matches!(update(&desk, "201", change).await, Err(Error::Invalid { field: named, .. }) if named == field));
+        }
         assert_ne!(new_secret(&desk, "201").await.unwrap().secret, created.secret);
         delete(&desk, "201").await.unwrap();
         assert!(matches!(get(&desk, "201").await, Err(Error::NotFound)));

@@ -12,7 +12,7 @@ use crate::api::call::{Call, shown};
 use crate::api::extension::{Device, device};
 use crate::api::toll::{self, Spending};
 use crate::api::trunk::{self, LineStatus};
-use crate::api::{Desk, Error};
+use crate::api::{Desk, Error, instant};
 use crate::runtime::{News, Status, Watcher};
 
 /// The phones of an extension.
@@ -24,6 +24,19 @@ pub struct Registration {
     pub registered: bool,
     /// They.
     pub devices: Vec<Device>,
+}
+
+/// A phone that knows the secret of its extension, and comes from where or as it may not.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TurnedAway {
+    /// Whose.
+    pub extension: String,
+    /// Where it is; null if it is not turned away any more.
+    pub address: Option<String>,
+    /// `network`, `encryption`
+    pub why: Option<String>,
+    /// RFC 3339.
+    pub at: Option<String>,
 }
 
 /// One message of the stream.
@@ -42,6 +55,8 @@ pub enum LiveEvent {
         bans: Vec<Ban>,
         /// Who has called outside within the last day.
         spendings: Vec<Spending>,
+        /// Phones that are turned away in spite of the right secret.
+        turned_away: Vec<TurnedAway>,
     },
     /// The phones of an extension.
     Registration(Registration),
@@ -68,6 +83,8 @@ pub enum LiveEvent {
     },
     /// How somebody stands with what calls may cost.
     Spending(Spending),
+    /// A phone is turned away in spite of the right secret, or not any more.
+    TurnedAway(TurnedAway),
 }
 
 /// Which message of the stream: which start of the house, and a number that rises by one with each change. `5f0c9a3be1d24768-1042`
@@ -129,6 +146,7 @@ fn snapshot(status: &Status) -> LiveEvent {
         lines: status.lines.values().map(trunk::line_shown).collect(),
         bans: status.bans.values().map(ban::shown).collect(),
         spendings: status.tolls.values().map(toll::spending).collect(),
+        turned_away: status.turned_away.values().map(turned_away).collect(),
     }
 }
 
@@ -142,6 +160,16 @@ fn told(change: &Change) -> LiveEvent {
         Change::Ban(changed) => LiveEvent::Ban(ban::shown(changed)),
         Change::BanEnded(source) => LiveEvent::BanEnded { id: source.to_string() },
         Change::Toll(changed) => LiveEvent::Spending(toll::spending(changed)),
+        Change::TurnedAway(changed) => LiveEvent::TurnedAway(turned_away(changed)),
+    }
+}
+
+fn turned_away(turned: &pbx_switch::status::TurnedAway) -> TurnedAway {
+    TurnedAway {
+        extension: turned.extension.to_string(),
+        address: turned.last.map(|(_, address, _)| address.to_string()),
+        why: turned.last.map(|(_, _, why)| why.code().to_owned()),
+        at: turned.last.map(|(at, _, _)| instant(at)),
     }
 }
 

@@ -349,7 +349,7 @@ mod tests {
     use std::time::Instant;
 
     use pbx_sip::auth::Ha1;
-    use pbx_switch::directory::{Extension, ExtensionNumber, SiteKey};
+    use pbx_switch::directory::{Access, Extension, ExtensionNumber, SiteKey};
 
     use super::*;
     use crate::config::DatabaseUrl;
@@ -448,6 +448,7 @@ mod tests {
             email: None,
             enabled: true,
             ha1: Ha1::of("201", "realm", "secret"),
+            access: Access::default(),
         };
         let directory = Directory { extensions: [(number, extension)].into(), ..Directory::default() };
         let plan = Dialplan::parse(include_str!("../../../dialplans/default.toml")).unwrap();

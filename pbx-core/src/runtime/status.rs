@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pbx_switch::call::CallKey;
 use pbx_switch::directory::{ExtensionNumber, TrunkKey};
 use pbx_switch::door::Ban;
-use pbx_switch::status::{Change, LiveCall, Published, Registration};
+use pbx_switch::status::{Change, LiveCall, Published, Registration, TurnedAway};
 use pbx_switch::toll::{Payer, TollState};
 use pbx_switch::trunking::LineStatus;
 use tokio::sync::watch;
@@ -34,6 +34,8 @@ pub struct Status {
     pub bans: BTreeMap<IpAddr, Ban>,
     /// Who has called outside within the last day.
     pub tolls: BTreeMap<Payer, TollState>,
+    /// Extensions of which a phone is turned away in spite of the right secret.
+    pub turned_away: BTreeMap<ExtensionNumber, TurnedAway>,
 }
 
 /// A change on its way to pages.
@@ -112,6 +114,12 @@ impl StatusBoard {
             }
             Change::BanEnded(source) => {
                 status.bans.remove(source);
+            }
+            Change::TurnedAway(turned) if turned.last.is_none() => {
+                status.turned_away.remove(&turned.extension);
+            }
+            Change::TurnedAway(turned) => {
+                status.turned_away.insert(turned.extension.clone(), turned.clone());
             }
             Change::Toll(state) if state.is_nothing() => {
                 status.tolls.remove(&state.payer);

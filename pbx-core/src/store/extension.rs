@@ -16,13 +16,15 @@ pub struct StoredExtension {
 
 /// Every extension, by number.
 pub async fn all(db: &Db) -> Result<Vec<StoredExtension>, StoreError> {
-    let select = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension ORDER BY number";
+    let select =
+        "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, access, created_at FROM extension ORDER BY number";
     db.all(query(select)).await?.iter().map(read).collect()
 }
 
 /// The one of a number.
 pub async fn get(db: &Db, number: &str) -> Result<Option<StoredExtension>, StoreError> {
-    let select = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, created_at FROM extension WHERE number = $1";
+    let select = "SELECT number, name, site_key, email, enabled, ha1_md5, ha1_sha256, access, created_at \
+                  FROM extension WHERE number = $1";
     db.one(query(select).bind(number)).await?.as_ref().map(read).transpose()
 }
 
@@ -30,8 +32,8 @@ pub async fn get(db: &Db, number: &str) -> Result<Option<StoredExtension>, Store
 pub async fn insert(db: &Db, extensions: &[StoredExtension]) -> Result<(), StoreError> {
     let mut transaction = db.begin().await?;
     for StoredExtension { extension, created_at } in extensions {
-        let insert = "INSERT INTO extension (number, name, email, enabled, ha1_md5, ha1_sha256, site_key, created_at) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let insert = "INSERT INTO extension (number, name, email, enabled, ha1_md5, ha1_sha256, access, site_key, created_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         transaction.run(changeable(insert, extension).bind(&extension.site.0).bind(*created_at)).await?;
     }
     transaction.commit().await
@@ -39,7 +41,8 @@ pub async fn insert(db: &Db, extensions: &[StoredExtension]) -> Result<(), Store
 
 /// Changes one; false if there is none of that number.
 pub async fn update(db: &Db, extension: &Extension) -> Result<bool, StoreError> {
-    let update = "UPDATE extension SET name = $2, email = $3, enabled = $4, ha1_md5 = $5, ha1_sha256 = $6 WHERE number = $1";
+    let update =
+        "UPDATE extension SET name = $2, email = $3, enabled = $4, ha1_md5 = $5, ha1_sha256 = $6, access = $7 WHERE number = $1";
     Ok(db.write(changeable(update, extension)).await? > 0)
 }
 
@@ -48,7 +51,7 @@ pub async fn delete(db: &Db, number: &str) -> Result<bool, StoreError> {
     Ok(db.write(query("DELETE FROM extension WHERE number = $1").bind(number)).await? > 0)
 }
 
-/// A statement with the number and what may be changed in its first six places.
+/// A statement with the number and what may be changed in its first seven places.
 fn changeable(text: &'static str, extension: &Extension) -> Query {
     query(text)
         .bind(extension.number.as_str())
@@ -57,6 +60,7 @@ fn changeable(text: &'static str, extension: &Extension) -> Query {
         .bind(extension.enabled)
         .bind(hex(&extension.ha1.md5))
         .bind(hex(&extension.ha1.sha256))
+        .bind(serde_json::to_string(&extension.access).unwrap_or_default())
 }
 
 fn read(row: &Row) -> Result<StoredExtension, StoreError> {
@@ -69,8 +73,10 @@ fn read(row: &Row) -> Result<StoredExtension, StoreError> {
         email: row.get(3)?,
         enabled: row.get(4)?,
         ha1: Ha1 { md5: unhex(&md5).ok_or_else(broken)?, sha256: unhex(&sha256).ok_or_else(broken)? },
+        // One that cannot be read lets nobody in, rather than everybody.
+        access: serde_json::from_str(&row.get::<String>(7)?).map_err(|_| broken())?,
     };
-    Ok(StoredExtension { extension, created_at: row.get(7)? })
+    Ok(StoredExtension { extension, created_at: row.get(8)? })
 }
 
 /// Lower-case digits.
@@ -92,6 +98,8 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use pbx_switch::directory::{Access, Encryption};
+
     use super::*;
     use crate::store::tests::Place;
 
@@ -117,6 +125,7 @@ mod tests {
             let mut changed = stored("201").extension;
             (changed.name, changed.email, changed.enabled) = ("Régie".to_owned(), None, false);
             changed.ha1 = Ha1::of("201", "realm", "another");
+            changed.access = Access { networks: vec!["192.0.2.0/24".parse().unwrap()], encryption: Encryption::Always };
             assert!(update(&db, &changed).await.unwrap());
             assert_eq!(all(&db).await.unwrap()[0].extension, changed);
             assert!(!update(&db, &stored("202").extension).await.unwrap());
@@ -141,6 +150,7 @@ mod tests {
             email: Some("billetterie@example.org".to_owned()),
             enabled: true,
             ha1: Ha1::of(number, "realm", "secret"),
+            access: Access::default(),
         };
         StoredExtension { extension, created_at: 7 }
     }

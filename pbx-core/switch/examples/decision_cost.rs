@@ -7,7 +7,7 @@ use std::time::Instant;
 use pbx_sip::auth::Ha1;
 use pbx_sip::clock::Wall;
 use pbx_switch::dialplan::{CallFacts, Caller, Dialplan, decide};
-use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
+use pbx_switch::directory::{Access, Directory, Extension, ExtensionNumber, Site, SiteKey};
 
 const RULES: usize = 1_000;
 const DECISIONS: usize = 20_000;
@@ -28,6 +28,7 @@ fn main() {
         email: None,
         enabled: true,
         ha1: Ha1::of("201", "pbx", "secret"),
+        access: Access::default(),
     };
     let directory = Directory {
         sites: [(site.key.clone(), site)].into(),

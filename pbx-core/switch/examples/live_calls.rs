@@ -18,7 +18,7 @@ use pbx_sip::flow::{ConnectionId, Flow, Transport};
 use pbx_sip::transaction::Timers;
 use pbx_switch::action::Action;
 use pbx_switch::dialplan::Dialplan;
-use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
+use pbx_switch::directory::{Access, Directory, Extension, ExtensionNumber, Site, SiteKey};
 use pbx_switch::event::Event;
 use pbx_switch::registrar::Expiry;
 use pbx_switch::switch::{Switch, SwitchConfig};
@@ -60,7 +60,15 @@ impl House {
         for number in 1000..1000 + 2 * PAIRS {
             let text = number.to_string();
             let (number, ha1) = (ExtensionNumber::new(&text).expect("a number"), Ha1::of(&text, "pbx", "secret"));
-            let extension = Extension { number, name: text, site: site.key.clone(), email: None, enabled: true, ha1 };
+            let extension = Extension {
+                number,
+                name: text,
+                site: site.key.clone(),
+                email: None,
+                enabled: true,
+                ha1,
+                access: Access::default(),
+            };
             directory.extensions.insert(extension.number.clone(), extension);
         }
         directory.sites.insert(site.key.clone(), site);

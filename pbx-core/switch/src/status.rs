@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, CallKey, LegState};
 use crate::dialplan::Trace;
-use crate::directory::{ExtensionNumber, TrunkKey};
+use crate::directory::{Barred, ExtensionNumber, TrunkKey};
 use crate::door::Ban;
 use crate::toll::TollState;
 use crate::trunking::LineStatus;
@@ -41,6 +41,8 @@ pub enum Change {
     BanEnded(IpAddr),
     /// How somebody stands with what calls may cost.
     Toll(TollState),
+    /// Whether phones of an extension are turned away in spite of the right secret.
+    TurnedAway(TurnedAway),
 }
 
 /// The phones of an extension.
@@ -50,6 +52,15 @@ pub struct Registration {
     pub extension: ExtensionNumber,
     /// None if it is not registered.
     pub devices: Vec<Device>,
+}
+
+/// A phone that knows the secret of its extension, and comes from where or as it may not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TurnedAway {
+    /// Whose.
+    pub extension: ExtensionNumber,
+    /// When last, from where, and why; none if that is over.
+    pub last: Option<(Wall, SocketAddr, Barred)>,
 }
 
 /// One phone.

@@ -14,7 +14,7 @@ use pbx_sip::transaction::Timers;
 use pbx_switch::action::{Action, Kept, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
 use pbx_switch::dialplan::{Dialplan, Step};
-use pbx_switch::directory::{Directory, Extension, ExtensionNumber, Site, SiteKey};
+use pbx_switch::directory::{Access, Directory, Extension, ExtensionNumber, Site, SiteKey};
 use pbx_switch::event::Event;
 use pbx_switch::registrar::{Binding, BindingChange, Expiry};
 use pbx_switch::status::Change;
@@ -132,7 +132,8 @@ impl Plans {
             let ha1 = Ha1::of(&number.to_string(), "pbx", &format!("secret {number}"));
             let Ok(number) = ExtensionNumber::new(&number.to_string()) else { continue };
             let (name, site) = (format!("Phone {number}"), SiteKey("main".into()));
-            let extension = Extension { number: number.clone(), name, site, email: None, enabled: true, ha1 };
+            let extension =
+                Extension { number: number.clone(), name, site, email: None, enabled: true, ha1, access: Access::default() };
             directory.extensions.insert(number, extension);
         }
         let plan = Dialplan::parse(include_str!("../../../dialplans/default.toml")).expect("the shipped plan");
@@ -700,7 +701,8 @@ impl World {
                     | Change::LineGone(_)
                     | Change::Ban(_)
                     | Change::BanEnded(_)
-                    | Change::Toll(_) => {}
+                    | Change::Toll(_)
+                    | Change::TurnedAway(_) => {}
                 },
                 // No line stands in this house.
                 Action::Resolve { .. } => {}

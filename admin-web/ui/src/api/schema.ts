@@ -662,8 +662,12 @@ export interface components {
             email?: string | null;
             /** @description One that is not cannot register. */
             enabled: boolean;
+            /** @description `optional`, `beyond_own_networks`, `always`: when its phones must come by TLS. */
+            encryption: string;
             /** @description A person or a place. */
             name: string;
+            /** @description Networks its phones may come from: `192.168.1.0/24`; from everywhere if there are none. */
+            networks: string[];
             /** @description Two to six digits. */
             number: string;
             /** @description It has phones. */
@@ -677,8 +681,12 @@ export interface components {
             email?: string | null;
             /** @description One that is not cannot register. */
             enabled?: boolean | null;
+            /** @description `optional`, `beyond_own_networks`, `always` */
+            encryption?: string | null;
             /** @description A person or a place. */
             name?: string | null;
+            /** @description Networks its phones may come from; none for everywhere. */
+            networks?: string[] | null;
         };
         /** @description An extension with its secret, shown this once, and what a phone is told. */
         ExtensionWithSecret: components["schemas"]["Extension"] & {
@@ -780,6 +788,8 @@ export interface components {
                 registrations: components["schemas"]["Registration"][];
                 /** @description Who has called outside within the last day. */
                 spendings: components["schemas"]["Spending"][];
+                /** @description Phones that are turned away in spite of the right secret. */
+                turned_away: components["schemas"]["TurnedAway"][];
             };
             /** @enum {string} */
             event: "snapshot";
@@ -832,6 +842,11 @@ export interface components {
             data: components["schemas"]["Spending"];
             /** @enum {string} */
             event: "spending";
+        } | {
+            /** @description A phone is turned away in spite of the right secret, or not any more. */
+            data: components["schemas"]["TurnedAway"];
+            /** @enum {string} */
+            event: "turned_away";
         };
         /** @description The use of a one-time link. */
         NewAdministrator: {
@@ -1213,6 +1228,17 @@ export interface components {
             items: components["schemas"]["Trunk"][];
             /** @description Always null: the list is whole. */
             next?: string | null;
+        };
+        /** @description A phone that knows the secret of its extension, and comes from where or as it may not. */
+        TurnedAway: {
+            /** @description Where it is; null if it is not turned away any more. */
+            address?: string | null;
+            /** @description RFC 3339. */
+            at?: string | null;
+            /** @description Whose. */
+            extension: string;
+            /** @description `network`, `encryption` */
+            why?: string | null;
         };
     };
     responses: never;

@@ -1,10 +1,24 @@
-import { Badge, Button, Drawer, Group, Modal, Skeleton, Stack, Switch, TextInput, Title } from '@mantine/core';
+import {
+  Badge,
+  Button,
+  Drawer,
+  Group,
+  Modal,
+  NativeSelect,
+  Skeleton,
+  Stack,
+  Switch,
+  TagsInput,
+  TextInput,
+  Title,
+} from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { Problem } from '../api/problem';
-import { usePresence } from '../live/live';
+import { TurnedAwayNotice } from '../device/turned_away';
+import { usePresence, useTurnedAway } from '../live/live';
 import { Confirm } from '../shell/confirm';
 import { fieldErrors, notOfFields } from '../shell/field_errors';
 import { IconDelete, IconKey } from '../shell/icons';
@@ -61,7 +75,13 @@ function Edit({ extension }: { extension: Extension }) {
   const { t } = words;
   const change = useChangeExtension(extension.number);
   const form = useForm({
-    initialValues: { name: extension.name, email: extension.email ?? '', enabled: extension.enabled },
+    initialValues: {
+      name: extension.name,
+      email: extension.email ?? '',
+      enabled: extension.enabled,
+      networks: extension.networks,
+      encryption: extension.encryption,
+    },
   });
   return (
     <form
@@ -96,6 +116,22 @@ function Edit({ extension }: { extension: Extension }) {
           withThumbIndicator={false}
           {...form.getInputProps('enabled', { type: 'checkbox' })}
         />
+        <NativeSelect
+          label={t('extension.encryption')}
+          data={[
+            { value: 'optional', label: t('extension.encryption_optional') },
+            { value: 'beyond_own_networks', label: t('extension.encryption_beyond') },
+            { value: 'always', label: t('extension.encryption_always') },
+          ]}
+          {...form.getInputProps('encryption')}
+        />
+        <TagsInput
+          label={t('extension.networks')}
+          description={t('extension.networks_hint')}
+          maxTags={20}
+          clearable
+          {...form.getInputProps('networks')}
+        />
         <ProblemAlert reason={notOfFields(change.error, Object.keys(form.values))} />
         <Group justify="flex-end">
           <Button type="submit" disabled={!form.isDirty()} loading={change.isPending}>
@@ -110,11 +146,13 @@ function Edit({ extension }: { extension: Extension }) {
 function Phones({ number }: { number: string }) {
   const { t, moment } = useWords();
   const devices = usePresence().registrations.get(number) ?? [];
+  const turned = useTurnedAway().get(number);
   return (
     <section aria-labelledby="sheet-phones">
       <Title order={2} id="sheet-phones" mb="xs">
         {t('extension.phones')}
       </Title>
+      {turned && <TurnedAwayNotice turned={turned} />}
       {devices.length === 0 ? (
         <p className={styles.quiet}>{t('extension.no_phone')}</p>
       ) : (

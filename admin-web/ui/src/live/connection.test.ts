@@ -44,7 +44,7 @@ afterEach(() => {
 });
 
 const SNAPSHOT =
-  'event: snapshot\nid: a1-5\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[],"spendings":[]}\n\n';
+  'event: snapshot\nid: a1-5\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[],"spendings":[],"turned_away":[]}\n\n';
 
 test('a cut stream is shown, and resumed after the last event', async () => {
   const { connection, close } = await opened();
@@ -77,7 +77,7 @@ test('a switchboard that has started anew tells everything anew, and is believed
   await passed(2_000);
   expect(streams[1]?.lastEventId).toBe('a1-5');
   await streams[1]?.feed(
-    'event: snapshot\nid: b2-0\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[],"spendings":[]}\n\n',
+    'event: snapshot\nid: b2-0\ndata: {"registrations":[],"calls":[],"lines":[],"bans":[],"spendings":[],"turned_away":[]}\n\n',
   );
   expect(connection.view().state).toMatchObject({ start: 'b2', sequence: 0 });
   await streams[1]?.end();

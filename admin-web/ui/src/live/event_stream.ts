@@ -64,6 +64,8 @@ export function liveEvent({ type, id, data }: ServerEvent): LiveEvent | null {
       return { ...place, kind: 'ban', ban: JSON.parse(data) };
     case 'ban_ended':
       return { ...place, kind: 'ban_ended', id: JSON.parse(data).id };
+    case 'turned_away':
+      return { ...place, kind: 'turned_away', turned: JSON.parse(data) };
     case 'spending':
       return { ...place, kind: 'spending', spending: JSON.parse(data) };
     default:

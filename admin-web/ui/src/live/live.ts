@@ -2,7 +2,16 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import { LiveConnection, type LiveView } from './connection';
-import { type Ban, type Call, type Device, extensionsOnCall, type Line, type LiveEvent, type Spending } from './state';
+import {
+  type Ban,
+  type Call,
+  type Device,
+  extensionsOnCall,
+  type Line,
+  type LiveEvent,
+  type Spending,
+  type TurnedAway,
+} from './state';
 
 const connection = new LiveConnection();
 
@@ -57,6 +66,11 @@ export function useSpendings(): Spending[] {
     const first = ({ id }: Spending) => (id === 'house' ? '' : id);
     return [...spendings.values()].sort((a, b) => first(a).localeCompare(first(b)));
   }, [spendings]);
+}
+
+/** Phones that are turned away in spite of the right secret, by extension. */
+export function useTurnedAway(): ReadonlyMap<string, TurnedAway> {
+  return useLiveState().turnedAway;
 }
 
 export type Presence = {

@@ -72,6 +72,16 @@ test('who has spent something is there until that is a day ago', () => {
   expect(over.state.spendings.size).toBe(0);
 });
 
+test('a phone that is turned away is there until it is not any more', () => {
+  const turned = (why: string | null) => ({ extension: '201', address: '203.0.113.9:5060', why, at: null });
+  const known = fold(fold(nothingHeard, [snapshot(1, [], [])]).state, [
+    { start: 'a', sequence: 2, kind: 'turned_away', turned: turned('network') },
+  ]);
+  expect([...known.state.turnedAway.keys()]).toEqual(['201']);
+  const over = fold(known.state, [{ start: 'a', sequence: 3, kind: 'turned_away', turned: turned(null) }]);
+  expect(over.state.turnedAway.size).toBe(0);
+});
+
 test('bans come and go', () => {
   const ban = { id: '203.0.113.9', why: 'wrong_secret', times: 1, since: '', until: '' };
   const known = fold(folded([snapshot(1, [], [])]), [{ start: 'a', kind: 'ban', sequence: 2, ban }]);
@@ -97,7 +107,7 @@ function snapshot(sequence: number, registrations: ReturnType<typeof phone>[], c
     start: 'a',
     kind: 'snapshot',
     sequence,
-    snapshot: { registrations, calls, lines: [], bans: [], spendings: [] },
+    snapshot: { registrations, calls, lines: [], bans: [], spendings: [], turned_away: [] },
   };
 }
 

@@ -6,6 +6,7 @@ export type Call = Schemas['Call'];
 export type Ban = Schemas['Ban'];
 export type Line = Schemas['LineStatus'];
 export type Spending = Schemas['Spending'];
+export type TurnedAway = Schemas['TurnedAway'];
 
 /** Everything at one moment; its number stands in the event's id. */
 export type Snapshot = {
@@ -14,6 +15,7 @@ export type Snapshot = {
   lines: Line[];
   bans: Ban[];
   spendings: Spending[];
+  turned_away: TurnedAway[];
 };
 
 export type LiveState = {
@@ -30,6 +32,8 @@ export type LiveState = {
   bans: ReadonlyMap<string, Ban>;
   /** Who has called outside within the last day: extensions, and the `house`. */
   spendings: ReadonlyMap<string, Spending>;
+  /** Extensions of which a phone is turned away in spite of the right secret. */
+  turnedAway: ReadonlyMap<string, TurnedAway>;
 };
 
 /** What an event's id says: which start of the switchboard, and which change of it. */
@@ -46,6 +50,7 @@ export type LiveEvent = Place &
     | { kind: 'ban'; ban: Ban }
     | { kind: 'ban_ended'; id: string }
     | { kind: 'spending'; spending: Spending }
+    | { kind: 'turned_away'; turned: TurnedAway }
   );
 
 export const nothingHeard: LiveState = {
@@ -56,6 +61,7 @@ export const nothingHeard: LiveState = {
   lines: new Map(),
   bans: new Map(),
   spendings: new Map(),
+  turnedAway: new Map(),
 };
 
 /**
@@ -69,6 +75,7 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
   let lines = new Map(state.lines);
   let bans = new Map(state.bans);
   let spendings = new Map(state.spendings);
+  let turnedAway = new Map(state.turnedAway);
   for (const event of events) {
     if (event.kind === 'snapshot') {
       start = event.start;
@@ -81,11 +88,12 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       lines = new Map(event.snapshot.lines.map((line) => [line.id, line]));
       bans = new Map(event.snapshot.bans.map((ban) => [ban.id, ban]));
       spendings = new Map(event.snapshot.spendings.map((spending) => [spending.id, spending]));
+      turnedAway = new Map(event.snapshot.turned_away.map((turned) => [turned.extension, turned]));
       continue;
     }
     if (event.start === start && event.sequence <= sequence) continue;
     if (sequence < 0 || event.start !== start || event.sequence !== sequence + 1)
-      return { state: { start, sequence, registrations, calls, lines, bans, spendings }, missed: true };
+      return { state: { start, sequence, registrations, calls, lines, bans, spendings, turnedAway }, missed: true };
     sequence = event.sequence;
     switch (event.kind) {
       case 'registration':
@@ -111,13 +119,17 @@ export function fold(state: LiveState, events: readonly LiveEvent[]): { state: L
       case 'ban_ended':
         bans.delete(event.id);
         break;
+      case 'turned_away':
+        if (event.turned.why) turnedAway.set(event.turned.extension, event.turned);
+        else turnedAway.delete(event.turned.extension);
+        break;
       case 'spending':
         if (isNothing(event.spending)) spendings.delete(event.spending.id);
         else spendings.set(event.spending.id, event.spending);
         break;
     }
   }
-  return { state: { start, sequence, registrations, calls, lines, bans, spendings }, missed: false };
+  return { state: { start, sequence, registrations, calls, lines, bans, spendings, turnedAway }, missed: false };
 }
 
 function isNothing({ minutes_of_day, cost_of_day, reached, allowed_until }: Spending): boolean {

@@ -45,6 +45,11 @@ export const IconRecord = ({ size }: Drawing) => (
     <path d="M10 6v4l2.7 1.7" />
   </Drawn>
 );
+export const IconPhone = ({ size }: Drawing) => (
+  <Drawn size={size}>
+    <path d="M6.500 3h7v14h-7zM9 14.500h2" />
+  </Drawn>
+);
 export const IconShield = ({ size }: Drawing) => (
   <Drawn size={size}>
     <path d="M10 3 4.5 5v4.500c0 3.500 2.300 6 5.500 7.500 3.200-1.500 5.500-4 5.500-7.500V5z" />

@@ -33,6 +33,7 @@ export const router = createBrowserRouter([
                   { path: '/calls', lazy: () => import('../call/call_list') },
                   { path: '/call-records', lazy: () => import('../call_record/call_record_list') },
                   { path: '/call-records/:id', lazy: () => import('../call_record/call_record_page') },
+                  { path: '/devices', lazy: () => import('../device/device_list') },
                   { path: '/trunks', lazy: () => import('../trunk/trunk_list') },
                   { path: '/security', lazy: () => import('../security/security_page') },
                   { path: '*', lazy: () => import('./unknown_page') },

@@ -14,6 +14,7 @@ import {
   IconLine,
   IconMenu,
   IconPerson,
+  IconPhone,
   IconRecord,
   IconShield,
   IconSignOut,
@@ -77,6 +78,7 @@ export function Shell() {
           onGo={menu.close}
           testid="nav-call-records"
         />
+        <Place to="/devices" icon={<IconPhone />} label={t('nav.devices')} onGo={menu.close} testid="nav-devices" />
         <Place to="/trunks" icon={<IconLine />} label={t('nav.trunks')} onGo={menu.close} testid="nav-trunks" />
         <Place to="/security" icon={<IconShield />} label={t('nav.security')} onGo={menu.close} testid="nav-security" />
       </nav>

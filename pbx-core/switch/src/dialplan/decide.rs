@@ -243,14 +243,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::directory::{EMERGENCY_NUMBERS, Extension, Site};
+    use crate::directory::{Access, EMERGENCY_NUMBERS, Extension, Site};
 
     fn directory(numbers: &[&str]) -> Directory {
         let site = Site::new(SiteKey("main".into()), "Salle", "Europe/Paris").unwrap();
         let extensions = numbers.iter().map(|number| {
             let number = ExtensionNumber::new(number).unwrap();
             let ha1 = Ha1::of(number.as_str(), "r", "s");
-            (number.clone(), Extension { number, name: "Poste".into(), site: site.key.clone(), email: None, enabled: true, ha1 })
+            (
+                number.clone(),
+                Extension {
+                    number,
+                    name: "Poste".into(),
+                    site: site.key.clone(),
+                    email: None,
+                    enabled: true,
+                    ha1,
+                    access: Access::default(),
+                },
+            )
         });
         Directory { extensions: extensions.collect(), sites: [(site.key.clone(), site)].into(), ..Directory::default() }
     }

@@ -7,7 +7,7 @@ use pbx_sip::auth::Ha1;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::directory::{SiteKey, emergency};
+use crate::directory::{Access, SiteKey, emergency};
 
 /// Two to six digits; never an integer, for 007 is not 7.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,6 +100,8 @@ pub struct Extension {
     pub enabled: bool,
     /// What is kept of its secret.
     pub ha1: Ha1,
+    /// From where its phones may come, and how.
+    pub access: Access,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Who and what exists in a house, as one immutable snapshot: sites, extensions, lines and
 //! numbers, and what calls may cost. Knows no call and no phone.
 
+mod access;
 mod country;
 mod emergency;
 mod extension;
@@ -15,6 +16,7 @@ mod trunk_profile;
 
 use std::collections::BTreeMap;
 
+pub use access::{Access, Barred, Encryption};
 pub use country::Country;
 pub use emergency::{EMERGENCY_NUMBERS, EmergencyKind, emergency};
 pub use extension::{Extension, ExtensionNumber, ExtensionNumberError};

@@ -250,7 +250,8 @@ impl Door {
         }
     }
 
-    fn is_own(&self, source: IpAddr) -> bool {
+    /// Is it this machine, or in one of the house's own networks?
+    pub fn is_own(&self, source: IpAddr) -> bool {
         source.is_loopback() || self.own.iter().any(|network| network.contains(source))
     }
 

@@ -303,6 +303,13 @@ impl Registrar {
         lost.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
     }
 
+    /// Phones of which somebody says so are gone, here and on disk.
+    pub fn remove_where(&mut self, is_gone: impl Fn(&Binding) -> bool) -> Vec<BindingChange> {
+        let gone = self.bindings.values().flatten().filter(|binding| is_gone(binding));
+        let gone: Vec<_> = gone.map(|binding| (binding.aor.clone(), binding.contact.clone())).collect();
+        gone.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
+    }
+
     /// An extension that is gone or switched off has no phones, here or on disk.
     pub fn forget(&mut self, aor: &ExtensionNumber) -> Vec<BindingChange> {
         let before = self.bindings(aor.as_str()).to_vec();

@@ -7,10 +7,10 @@ use pbx_sip::clock::Now;
 use pbx_sip::flow::{Flow, source_of};
 
 use crate::action::Action;
-use crate::directory::Network;
+use crate::directory::{ExtensionNumber, Network};
 use crate::door::{Ban, BanChange, Offence};
 use crate::registrar::Binding;
-use crate::status::Change;
+use crate::status::{Change, TurnedAway};
 use crate::switch::Switch;
 
 impl Switch {
@@ -18,6 +18,7 @@ impl Switch {
     pub fn open_door(&mut self, own: Vec<Network>, bans: Vec<Ban>, now: Now) {
         let changes = self.door.open(own, bans, now.wall);
         self.bans_changed(changes);
+        self.access_changed();
     }
 
     pub(super) fn received(&mut self, flow: Flow, octets: Bytes, now: Now) {
@@ -44,6 +45,44 @@ impl Switch {
         }
         self.door.proved(source, account);
         true
+    }
+
+    /// The secret is right: may its extension's phones come by this way? Who looks after the house sees it if not.
+    pub(super) fn may_come(&mut self, flow: &Flow, account: &str, now: Now) -> bool {
+        let Some(extension) = self.directory.extension(account) else { return false };
+        let (number, barred) = (extension.number.clone(), extension.access.bars(flow, |ip| self.door.is_own(ip)));
+        match barred {
+            Some(why) => {
+                let known = self.turned_away.insert(number.clone(), (*flow, why));
+                if known.is_none_or(|(before, reason)| before.remote.ip() != flow.remote.ip() || reason != why) {
+                    self.publish(Change::TurnedAway(TurnedAway { extension: number, last: Some((now.wall, flow.remote, why)) }));
+                }
+            }
+            // It has come another way meanwhile.
+            None if self.turned_away.get(&number).is_some_and(|(before, _)| before.remote.ip() == flow.remote.ip()) => {
+                self.turned_away.remove(&number);
+                self.publish(Change::TurnedAway(TurnedAway { extension: number, last: None }));
+            }
+            None => {}
+        }
+        barred.is_none()
+    }
+
+    /// From where phones may come has changed: those that may not any more are gone, and nobody is said to be turned away who is not.
+    pub(super) fn access_changed(&mut self) {
+        let (directory, door) = (&self.directory, &self.door);
+        let bars = |number: &ExtensionNumber, flow: &Flow| {
+            let extension = directory.extension(number.as_str());
+            extension.is_some_and(|extension| extension.access.bars(flow, |ip| door.is_own(ip)).is_some())
+        };
+        let over: Vec<ExtensionNumber> =
+            self.turned_away.iter().filter(|(number, (flow, _))| !bars(number, flow)).map(|(number, _)| number.clone()).collect();
+        let gone = self.registrar.remove_where(|binding| bars(&binding.aor, &binding.flow));
+        self.bindings_gone(gone);
+        for extension in over {
+            self.turned_away.remove(&extension);
+            self.publish(Change::TurnedAway(TurnedAway { extension, last: None }));
+        }
     }
 
     /// A wrong secret, or one that came too soon.

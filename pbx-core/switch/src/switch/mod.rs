@@ -31,7 +31,7 @@ use crate::action::{Action, SaveKey};
 use crate::call::session_timer::LEAST_S;
 use crate::call::{Call, CallKey, Index, Outcome, Outside};
 use crate::dialplan::Dialplan;
-use crate::directory::{Directory, ExtensionNumber};
+use crate::directory::{Barred, Directory, ExtensionNumber};
 use crate::door::Door;
 use crate::event::Event;
 use crate::feature::Feature;
@@ -97,6 +97,8 @@ pub struct Switch {
     subscriptions_saving: BTreeMap<SaveKey, subscribing::Saving>,
     kept_alive: keeping_alive::KeptAlive,
     charging: charging::Charging,
+    /// Of each extension the phone that was turned away last in spite of the right secret.
+    turned_away: BTreeMap<ExtensionNumber, (Flow, Barred)>,
     ports: VecDeque<PortPair>,
     /// Ports of calls that were read back; media says that they are free, and they are not.
     held: BTreeMap<LegKey, PortPair>,
@@ -170,6 +172,7 @@ impl Switch {
             subscriptions_saving: BTreeMap::new(),
             kept_alive: keeping_alive::KeptAlive::default(),
             charging: charging::Charging::default(),
+            turned_away: BTreeMap::new(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
             media: VecDeque::new(),

@@ -94,6 +94,7 @@ impl Switch {
             let changes = self.registrar.forget(&aor);
             self.bindings_gone(changes);
         }
+        self.access_changed();
     }
 
     pub(super) fn bindings_gone(&mut self, changes: Vec<BindingChange>) {
@@ -120,13 +121,16 @@ impl Switch {
             directory.extension(user).filter(|extension: &&Extension| extension.enabled).map(|extension| extension.ha1.clone())
         };
         let stale = match self.auth.check(message, ha1_of, now) {
-            Verdict::Agreed { user } if self.let_in(&flow, &user, now) => return ExtensionNumber::new(&user).ok(),
+            Verdict::Agreed { user } if self.may_come(&flow, &user, now) && self.let_in(&flow, &user, now) => {
+                return ExtensionNumber::new(&user).ok();
+            }
             Verdict::Challenge { stale: true } => true,
             Verdict::Challenge { stale: false } => {
                 self.offended(&flow, Offence::Unproven, now);
                 false
             }
-            // A right secret that came too soon after too many wrong ones is answered as they were.
+            // A right secret that came too soon after too many wrong ones, or from where its phones may not be, is answered as they
+            // were.
             Verdict::Agreed { user } | Verdict::Wrong { user } => {
                 self.guessed(&flow, &user, now);
                 false

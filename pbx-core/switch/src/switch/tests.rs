@@ -14,7 +14,7 @@ use pbx_sip::flow::{ConnectionId, Transport};
 
 use super::*;
 use crate::call::CallRecord;
-use crate::directory::{Extension, Site, SiteKey};
+use crate::directory::{Access, Extension, Site, SiteKey};
 use wire::{Text, Writing, credentials, sdp};
 
 #[test]
@@ -95,7 +95,15 @@ impl House {
         let mut directory = Directory::default();
         for number in ["201", "202"] {
             let (number, ha1) = (ExtensionNumber::new(number).unwrap(), Ha1::of(number, "pbx", "secret"));
-            let extension = Extension { number, name: "Phone".into(), site: site.key.clone(), email: None, enabled: true, ha1 };
+            let extension = Extension {
+                number,
+                name: "Phone".into(),
+                site: site.key.clone(),
+                email: None,
+                enabled: true,
+                ha1,
+                access: Access::default(),
+            };
             directory.extensions.insert(extension.number.clone(), extension);
         }
         directory.sites.insert(site.key.clone(), site);

@@ -12,6 +12,7 @@
 //! | `202 <- INVITE sdp dir=sendonly x2` | the next thing that came; 100 is passed over, and everything that comes must be expected |
 //! | `line: a priority=2 channels=1`, `off a`, `number: +33199001234 201`, `state: a up` | a carrier and its account, which is given up; a number of the house; what the pages show |
 //! | `toll: minutes_of_hour=2 house.cost_of_hour=1 countries=CH alerted=203`, `spent: 201 2 minutes_of_hour`, `allow 201` | what calls may cost; minutes within the hour, and the ceiling reached; an administrator lets go on |
+//! | `access: 201 networks=10.0.0.0/8 encryption=always`, `own 192.0.2.0/24`, `turned away: 201 network` | from where phones may come, and how; the house's own networks; what the pages show of a phone that came in another way |
 //! | `messages 201 2/1`, `subscriptions: 1`, `publications: 1` | new and old messages wait for an extension; what is on disk |
 //! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `rebound 203`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
@@ -37,7 +38,8 @@ use pbx_switch::action::{Action, Kept, SaveKey};
 use pbx_switch::call::{CallKey, CallRecord};
 use pbx_switch::dialplan::{Dialplan, Step};
 use pbx_switch::directory::{
-    DidNumber, Directory, Extension, ExtensionNumber, Money, NumberShape, Secret, Site, SiteKey, TollRules, Trunk, TrunkKey,
+    Access, DidNumber, Directory, Encryption, Extension, ExtensionNumber, Money, NumberShape, Secret, Site, SiteKey, TollRules,
+    Trunk, TrunkKey,
 };
 use pbx_switch::door::BanChange;
 use pbx_switch::event::Event;
@@ -87,6 +89,7 @@ struct House {
     banned: BTreeSet<IpAddr>,
     spent: BTreeMap<(ExtensionNumber, i64), Spent>,
     tolls: BTreeMap<String, TollState>,
+    turned_away: BTreeMap<String, &'static str>,
     lines: BTreeMap<String, LineStatus>,
     drained: bool,
     connections: u64,
@@ -133,7 +136,7 @@ impl House {
             let ha1 = Ha1::of(number.as_str(), &config.realm, &format!("secret {number}"));
             let (name, enabled) = (format!("Phone {number}"), number.as_str() != "209");
             let site = SiteKey("main".into());
-            let extension = Extension { number: number.clone(), name, site, email: None, enabled, ha1 };
+            let extension = Extension { number: number.clone(), name, site, email: None, enabled, ha1, access: Access::default() };
             directory.extensions.insert(number, extension);
         }
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_800_000_000_000_000) };
@@ -161,6 +164,7 @@ impl House {
             banned: BTreeSet::new(),
             spent: BTreeMap::new(),
             tolls: BTreeMap::new(),
+            turned_away: BTreeMap::new(),
             lines: BTreeMap::new(),
             drained: false,
             connections: 0,
@@ -194,6 +198,28 @@ impl House {
                 self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
             }
             "toll" => self.toll(rest),
+            "access" => {
+                let (number, rest) = rest.split_once(' ').unwrap();
+                let mut access = Access::default();
+                for (name, value) in rest.split(' ').filter_map(|word| word.split_once('=')) {
+                    match name {
+                        "networks" => access.networks = value.split(',').map(|network| network.parse().unwrap()).collect(),
+                        _ => access.encryption = Encryption::ALL.into_iter().find(|one| one.code() == value).unwrap(),
+                    }
+                }
+                self.directory.extensions.get_mut(number).unwrap().access = access;
+                self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "own" => {
+                self.switch.open_door(vec![rest.parse().unwrap()], Vec::new(), self.now);
+                self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "turned" => {
+                let rest = rest.strip_prefix("away:").unwrap().trim();
+                let (number, wanted) = rest.split_once(' ').unwrap_or((rest, ""));
+                let found = self.turned_away.get(number).copied().unwrap_or_default();
+                self.equal(found.to_owned(), wanted.to_owned(), "why it was turned away");
+            }
             "spent" => {
                 let (of, wanted) = rest.split_once(' ').unwrap();
                 let found = self.tolls.get(of).map_or("0".to_owned(), |state| {
@@ -574,6 +600,10 @@ impl House {
                     Change::Call(call) if !self.live.contains(&call.key) => self.live.push(call.key),
                     Change::Line(status) => _ = self.lines.insert(status.trunk.to_string(), status),
                     Change::LineGone(key) => _ = self.lines.remove(&key.0),
+                    Change::TurnedAway(turned) => {
+                        let why = turned.last.map_or("", |(_, _, why)| why.code());
+                        self.turned_away.insert(turned.extension.to_string(), why);
+                    }
                     Change::Toll(state) => _ = self.tolls.insert(state.payer.to_string(), state),
                     Change::CallEnded(key) => self.live.retain(|live| *live != key),
                     Change::Call(_) | Change::Registration(_) | Change::Ban(_) | Change::BanEnded(_) => {}

@@ -7,6 +7,7 @@ mod plane;
 mod wire;
 mod words;
 
+mod access;
 mod browser;
 mod call;
 mod door;
