@@ -186,7 +186,7 @@ impl World {
             ring_for: Duration::from_secs(30),
             dead_after: Duration::from_secs(100),
             most_calls: if draw.percent(10) { 3 } else { 100 },
-            calls_per_extension: 100,
+            calls_per_extension: if draw.percent(10) { 2 } else { 100 },
             user_agent: "pbx".into(),
             timers: Timers::default(),
         };

@@ -155,6 +155,8 @@ pub struct Told {
     pub late: bool,
     /// It is over, and its phone is told so once the NOTIFY on its way is answered.
     pub over: Option<&'static str>,
+    /// The NOTIFY on its way is the last.
+    pub last: bool,
     /// Its connection is gone; it is told everything when it is back.
     pub unreached: bool,
     /// The CSeq that the store knows, above all that were used.

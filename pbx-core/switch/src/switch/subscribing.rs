@@ -47,8 +47,7 @@ impl Switch {
     pub fn resume_subscriptions(&mut self, kept: Vec<Subscription>, now: Now) {
         let (mut changes, mut keys) = (Vec::new(), Vec::new());
         for mut subscription in kept.into_iter().take(MAX_OF_HOUSE) {
-            let known = |number: &ExtensionNumber| self.directory.extension(number.as_str()).is_some_and(|known| known.enabled);
-            if subscription.expires <= now.wall || !known(&subscription.watcher) || !known(&subscription.watched) {
+            if subscription.expires <= now.wall {
                 changes.push(Kept::Subscription(SubscriptionChange::Remove(subscription.key)));
                 continue;
             }
@@ -167,7 +166,8 @@ impl Switch {
         if expires_s == 0 {
             // Only a question (RFC 6665 4.4.3): the answer is the one NOTIFY.
             self.accept_first(key, message, &subscription, now);
-            return self.say_last(subscription, "timeout", now);
+            self.say_last(subscription, "timeout", now);
+            return;
         }
         let (of, mut subscription) = (subscription.key, subscription);
         let kept = subscription.kept();
@@ -401,27 +401,34 @@ impl Switch {
     }
 
     /// A subscription is over; its phone is told how things are, and that this was the last word.
-    fn say_last(&mut self, subscription: Subscription, why: &str, now: Now) {
+    fn say_last(&mut self, subscription: Subscription, why: &str, now: Now) -> ClientKey {
         let whole = Subscription { told: Told::default(), ..subscription };
         let document = self.document(&whole, now).map(|(document, _)| document);
         let client = self.send_notify(whole, &format!("terminated;reason={why}"), document, now);
         self.subscriptions.notifies.insert(client, None);
+        client
     }
 
-    /// It is over; its phone is told so, once what it was told before is answered.
+    /// It is over; its phone is told so, once what it was told before is answered. Until that is answered too it stays on disk, so that
+    /// another process says it if this one ends.
     fn end_subscription(&mut self, key: SubscriptionKey, why: &'static str, now: Now) {
         let Some(subscription) = self.subscriptions.by_key.get_mut(&key) else { return };
-        let expires = subscription.expires;
-        if subscription.told.asked && !subscription.told.unreached {
-            subscription.told.over = Some(why);
-            self.subscriptions.lapses.remove(&(expires, key));
-            self.save(vec![Kept::Subscription(SubscriptionChange::Remove(key))], false);
+        if subscription.told.unreached {
+            self.forget_subscription(key);
             return;
         }
-        self.forget_subscription(key)
-            .filter(|gone| !gone.told.unreached)
-            .into_iter()
-            .for_each(|gone| self.say_last(gone, why, now));
+        let expires = subscription.expires;
+        subscription.told.over = Some(why);
+        if !subscription.told.asked {
+            (subscription.told.asked, subscription.told.last) = (true, true);
+            let subscription = subscription.clone();
+            let client = self.say_last(subscription, why, now);
+            self.subscriptions.notifies.insert(client, Some(key));
+            if let Some(subscription) = self.subscriptions.by_key.get_mut(&key) {
+                subscription.dialog.local_cseq += 1;
+            }
+        }
+        self.subscriptions.lapses.remove(&(expires, key));
     }
 
     fn forget_subscription(&mut self, key: SubscriptionKey) -> Option<Subscription> {
@@ -447,6 +454,10 @@ impl Switch {
         let Some(key) = key else { return true };
         let Some(subscription) = self.subscriptions.by_key.get_mut(&key) else { return true };
         subscription.told.asked = false;
+        if subscription.told.last {
+            self.forget_subscription(key);
+            return true;
+        }
         match status {
             // It did not take this one, and may take the next.
             Some(200..=299 | 500..=599) => {
@@ -473,17 +484,27 @@ impl Switch {
         }
         while let Some((when, key)) = self.subscriptions.due.first().copied().filter(|(when, _)| *when <= now.tick) {
             self.subscriptions.due.remove(&(when, key));
-            self.notify(key, now);
+            match self.subscriptions.by_key.get(&key) {
+                // Somebody was switched off, and the process ended before the phone had heard of it.
+                Some(subscription) if self.is_of_nobody(subscription) => self.end_subscription(key, "noresource", now),
+                _ => self.notify(key, now),
+            }
         }
+    }
+
+    /// Is who watches, or who is watched, gone or switched off?
+    fn is_of_nobody(&self, subscription: &Subscription) -> bool {
+        let known = |number: &ExtensionNumber| self.directory.extension(number.as_str()).is_some_and(|known| known.enabled);
+        !known(&subscription.watcher) || !known(&subscription.watched)
     }
 
     /// Extensions that are gone or switched off watch nobody and are watched by nobody.
     pub(super) fn subscriptions_of_directory(&mut self, now: Now) {
-        let directory = std::sync::Arc::clone(&self.directory);
-        let known = |number: &ExtensionNumber| directory.extension(number.as_str()).is_some_and(|known| known.enabled);
-        let gone = |subscription: &&Subscription| !known(&subscription.watcher) || !known(&subscription.watched);
+        let gone = |subscription: &&Subscription| self.is_of_nobody(subscription);
         let keys: Vec<SubscriptionKey> =
             self.subscriptions.by_key.values().filter(gone).map(|subscription| subscription.key).collect();
+        let directory = std::sync::Arc::clone(&self.directory);
+        let known = |number: &ExtensionNumber| directory.extension(number.as_str()).is_some_and(|known| known.enabled);
         keys.into_iter().for_each(|key| self.end_subscription(key, "noresource", now));
         let lost: Vec<ExtensionNumber> = self
             .subscriptions

@@ -73,7 +73,7 @@ fn one_notify_at_a_time() {
         r#"
         phones: 201 202 203
         203 -> SUBSCRIBE dialog of=202    203 <- 200    203 <- NOTIFY {Subscription-State: active}
-        disable 202    203 <- nothing    subscriptions: 0    203 -> SUBSCRIBE dialog of=202    203 <- 481
+        disable 202    203 <- nothing    subscriptions: 1    203 -> SUBSCRIBE dialog of=202    203 <- 481
         203 -> 200 NOTIFY    203 <- NOTIFY {Subscription-State: terminated;reason=noresource}    203 -> 200 NOTIFY
         201 -> SUBSCRIBE dialog of=203    201 <- 200    201 <- NOTIFY    201 -> SUBSCRIBE dialog of=203 expires=0    201 <- 200 {Expires: 0}    201 <- nothing
         201 -> 481 NOTIFY    201 <- nothing    subscriptions: 0
@@ -317,6 +317,23 @@ fn subscriptions_outlive_the_process_and_end() {
         phones: 201 202
         201 -> SUBSCRIBE dialog of=202 expires=60    201 <- 200    201 <- NOTIFY    201 -> 200 NOTIFY    subscriptions: 1
         wait 59s    until 201    201 <- NOTIFY {Subscription-State: terminated;reason=timeout}    201 -> 200 NOTIFY    subscriptions: 0
+    ",
+    );
+    check(
+        "switched off while a phone is being told, and a process that ends before it has had the last word",
+        "
+        phones: 201 202 203
+        203 -> SUBSCRIBE dialog of=202    203 <- 200    203 <- NOTIFY    disable 202    203 <- nothing    subscriptions: 1
+        restart    until 203    203 <- NOTIFY {Subscription-State: terminated;reason=noresource}    203 -> 200 NOTIFY    subscriptions: 0
+    ",
+    );
+    check(
+        "switched off, and a process that ends before the last word is answered",
+        "
+        phones: 201 202 203
+        203 -> SUBSCRIBE dialog of=202    203 <- 200    203 <- NOTIFY    203 -> 200 NOTIFY
+        disable 202    203 <- NOTIFY {Subscription-State: terminated;reason=noresource}    subscriptions: 1
+        restart    until 203    203 <- NOTIFY {Subscription-State: terminated;reason=noresource}    203 -> 200 NOTIFY    subscriptions: 0
     ",
     );
     check(
