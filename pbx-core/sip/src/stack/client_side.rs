@@ -92,6 +92,18 @@ impl Stack {
         key
     }
 
+    /// Sends a request again that had its final response, changed by who asked for it, under the same key: whoever waits for its answer
+    /// waits for that of this one. No INVITE, whose failure is still to be acknowledged each time that it comes again.
+    pub fn ask_again(&mut self, key: ClientKey, request: Builder, now: Now) {
+        let Some(before) = self.clients.remove(&key) else { return };
+        let branch = format!("z9hG4bK{}.{:x}", self.entropy.token(), key.0);
+        let request = request.header_first(HeaderName::Via, via(&before.flow, &branch)).build();
+        let machine = ClientMachine::Other(Client::new(self.timers, before.flow.transport.is_reliable(), now.tick));
+        self.transmit.push_back((before.flow, request.bytes().clone()));
+        self.deadlines.set(Wake::Client(key), machine.poll_deadline());
+        self.clients.insert(key, ClientSide { machine, request, branch, ..before });
+    }
+
     /// Gives up an INVITE. The CANCEL goes out when a provisional response has come (RFC 3261 9.1); `reason` is its Reason header
     /// (RFC 3326).
     pub fn cancel(&mut self, key: ClientKey, reason: Option<&str>, now: Now) {

@@ -71,6 +71,15 @@ impl Leg {
         self.asking.not_before.filter(|_| self.asking.wish.is_some() && self.state == LegState::Answered)
     }
 
+    /// A request of ours within its dialog went again under that number, and perhaps another key.
+    pub(crate) fn asked_again(&mut self, before: ClientKey, client: ClientKey, number: u32) {
+        let dialogs = self.dialog.iter_mut().chain(self.early.iter_mut().map(|early| &mut early.dialog));
+        dialogs.for_each(|dialog| dialog.local_cseq = dialog.local_cseq.max(number));
+        if let Some(asked) = self.asking.asked.as_mut().filter(|asked| asked.client == before) {
+            (asked.client, asked.cseq) = (client, number);
+        }
+    }
+
     /// An offer of ours waits for its answer.
     pub(crate) fn has_offered(&self) -> bool {
         // An UPDATE that describes nothing offers nothing, and is in nobody's way.

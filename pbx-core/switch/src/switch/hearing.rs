@@ -127,6 +127,9 @@ impl Switch {
         {
             return;
         }
+        if self.answered_who_we_are(key, &flow, message, now) {
+            return;
+        }
         let known = self.index.clients.get(&key).copied().filter(|(call, _)| self.calls.contains_key(call));
         if let Some((call, leg)) = known {
             self.line_spoke(call, key, message);

@@ -1,5 +1,6 @@
 //! The house as one machine: SIP stack, registrar, calls and their features, told one event at a time.
 
+mod asked_who;
 mod calling;
 mod charging;
 mod guarding;

@@ -149,6 +149,35 @@ fn a_challenge_to_a_call_is_answered_once() {
 }
 
 #[test]
+fn a_challenge_in_the_middle_of_a_call_is_answered_too() {
+    climb(
+        "line challenges within a call",
+        "
+        phones: 201
+        line: a
+        @UP
+        201 -> INVITE 0639981234
+        a <- INVITE   a -> 200 {Allow: INVITE, ACK, BYE, CANCEL, INFO} {Supported: timer} {Session-Expires: 90;refresher=uac}
+        a <- ACK   201 <- 200   201 -> ACK
+        201 -> INFO   a <- INFO
+        a -> 407 INFO {Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"}
+        201 <- nothing
+        a <- INFO {Proxy-Authorization: username=\"account\"}   a -> 200 INFO   201 <- 200 INFO
+        wait 45s
+        a <- INVITE   a -> 401 INVITE {WWW-Authenticate: Digest realm=\"c\", nonce=\"m\", qop=\"auth\"}   a <- ACK
+        a <- INVITE {Authorization: uri=\"sip:}   a -> 200 INVITE {Session-Expires: 90;refresher=uac}   a <- ACK
+        201 -> BYE   201 <- 200
+        a <- BYE   a -> 401 BYE {WWW-Authenticate: Digest realm=\"c\", nonce=\"o\", qop=\"auth\"}
+        a <- BYE {Authorization: nonce=\"o\"}
+        a -> 401 BYE {WWW-Authenticate: Digest realm=\"c\", nonce=\"p\", qop=\"auth\"}
+        a <- nothing
+        record: answered
+        @OFF
+    ",
+    );
+}
+
+#[test]
 fn a_line_that_fails_gives_way_to_the_next_and_a_number_that_is_busy_does_not() {
     climb(
         "line failover",
