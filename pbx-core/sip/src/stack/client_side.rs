@@ -70,6 +70,23 @@ impl Stack {
         self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, acks: Vec::new() });
     }
 
+    /// BYEs of ours that have no final response.
+    pub fn open_byes(&self) -> impl Iterator<Item = (&Message, Flow)> {
+        let open = self.clients.values().filter(|client| client.is_open() && *client.request.method() == Method::Bye);
+        open.map(|client| (&client.request, client.flow))
+    }
+
+    /// Sends a BYE again that another stack sent, to which nothing was said.
+    pub fn take_over_bye(&mut self, bye: Message, flow: Flow, now: Now) {
+        let Some(branch) = bye.top_via().ok().and_then(|via| via.branch().map(str::to_owned)) else { return };
+        let Some(key) = named_by(&branch) else { return };
+        self.next_key = self.next_key.max(key.0);
+        let machine = ClientMachine::Other(Client::new(self.timers, flow.transport.is_reliable(), now.tick));
+        self.transmit.push_back((flow, bye.bytes().clone()));
+        self.deadlines.set(Wake::Client(key), machine.poll_deadline());
+        self.clients.insert(key, ClientSide { machine, request: bye, branch, flow, cancel: None, acks: Vec::new() });
+    }
+
     /// Sends a request; its Via is put on here.
     pub fn request(&mut self, request: Builder, flow: Flow, now: Now) -> ClientKey {
         let key = ClientKey(self.draw_key());

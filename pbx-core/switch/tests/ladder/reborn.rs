@@ -138,7 +138,20 @@ fn what_is_not_written_down() {
         phones: 201 202
         201 -> INVITE 202    202 <- INVITE    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
         201 -> BYE    201 <- 200    202 <- BYE    record: answered
-        reborn    201 -> again BYE    201 <- 481    wait 20s    202 <- nothing
+        reborn    202 <- BYE    202 -> 200 BYE    201 -> again BYE    201 <- 481    wait 20s    202 <- nothing
+    ",
+    );
+}
+
+#[test]
+fn a_bye_without_an_answer_is_said_again() {
+    check(
+        "goodbye that was lost",
+        "
+        phones: 201 202
+        201 -> INVITE 202    202 <- INVITE    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
+        201 -> BYE    201 <- 200    202 <- BYE    record: answered
+        reborn    202 <- BYE    202 -> 200 BYE    wait 40s    202 <- nothing
     ",
     );
 }
