@@ -81,6 +81,7 @@ const SIP_ROOMS: &[(&str, &[&str])] = &[
     ("flow", &[]),
     ("entropy", &[]),
     ("message", &[]),
+    ("stun", &[]),
     ("sdp", &["message"]),
     ("auth", &["clock", "entropy", "message"]),
     ("credentials", &["auth", "message"]),

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use pbx_sip::flow::Transport;
+use pbx_sip::target::Target;
 use pbx_switch::directory::Network;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -72,6 +74,9 @@ impl std::str::FromStr for DatabaseUrl {
     }
 }
 
+/// The usual port of STUN servers.
+const STUN_PORT: u16 = 3478;
+
 /// Signalling.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -89,6 +94,12 @@ pub struct Sip {
     /// Our address as those beyond the router know it; nothing where there is no router, or nobody beyond it.
     #[serde(deserialize_with = "address_of")]
     pub outer_address: Option<IpAddr>,
+    /// Whom to ask for that address where it is not known: a STUN server; nobody if empty.
+    #[serde(deserialize_with = "stun_server_of")]
+    pub stun_server: Option<Target>,
+    /// How often, in seconds.
+    #[serde(deserialize_with = "positive")]
+    pub stun_every_s: u64,
     /// Name servers for the names of carriers; those of the system if there are none.
     pub name_servers: Vec<SocketAddr>,
     /// Digest algorithms in the order in which they are offered.
@@ -196,6 +207,8 @@ impl Default for Sip {
             tls: Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5061))),
             domain: String::new(),
             outer_address: None,
+            stun_server: None,
+            stun_every_s: 60,
             name_servers: Vec::new(),
             algorithms: vec![pbx_sip::auth::Algorithm::Md5, pbx_sip::auth::Algorithm::Sha256],
             md5_only: vec!["baresip".to_owned(), "JsSIP".to_owned()],
@@ -322,7 +335,7 @@ impl Fault {
 const DATABASE_URL: &str = "database_url";
 
 /// What readers of single values say.
-const CODES: [&str; 6] = ["positive", "ports", "domain", "algorithms", "address_or_off", "network"];
+const CODES: [&str; 7] = ["positive", "ports", "domain", "algorithms", "address_or_off", "network", "stun_server"];
 
 impl Config {
     /// Reads the file, if there is one, then the environment.
@@ -430,6 +443,13 @@ fn address_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAdd
     }
 }
 
+fn stun_server_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Target>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "" => Ok(None),
+        text => Target::of_host(text, STUN_PORT, Transport::Udp).map(Some).ok_or_else(|| D::Error::custom("stun_server")),
+    }
+}
+
 fn domain_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Some(String::deserialize(deserializer)?).filter(|text| is_domain(text)).ok_or_else(|| D::Error::custom("domain"))
 }
@@ -472,7 +492,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 26, "a new key belongs into the example");
+        assert_eq!(keys, 28, "a new key belongs into the example");
     }
 
     #[test]
@@ -491,6 +511,7 @@ mod tests {
             ("[http]\nlisten = 8080\n", 2, "address", "8080"),
             ("[sip]\ndomain = \"a b\"\n", 2, "domain", "\"a b\""),
             ("[sip]\ntls = \"5061\"\n", 2, "address_or_off", "\"5061\""),
+            ("[sip]\nstun_server = \"a b\"\n", 2, "stun_server", "\"a b\""),
             ("[sip]\ndomain = 7\n", 2, "text", "7"),
             ("[sip]\nring_s = 0\n", 2, "positive", "0"),
             ("[sip]\nring_s = -1\n", 2, "number", "-1"),

@@ -17,7 +17,7 @@ fn open_to_strangers() -> House {
 }
 
 /// An address of this machine by which others reach it; nothing is sent to find it.
-fn outer_address() -> Option<IpAddr> {
+pub fn outer_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback())

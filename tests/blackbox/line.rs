@@ -28,16 +28,16 @@ pub fn is_up(house: &House, token: &str, id: &str) {
 }
 
 /// A request of that method, whatever else comes meanwhile.
-fn request(carrier: &mut Wire, method: &str) -> String {
+pub fn request(carrier: &mut Wire, method: &str) -> String {
     carrier.until(method, |text| text.starts_with(&format!("{method} ")))
 }
 
-fn header<'a>(message: &'a str, name: &str) -> &'a str {
+pub fn header<'a>(message: &'a str, name: &str) -> &'a str {
     let value = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     value.unwrap_or_else(|| panic!("no {name} in\n{message}"))
 }
 
-fn answer(carrier: &mut Wire, request: &str, status: &str, more: &str) {
+pub fn answer(carrier: &mut Wire, request: &str, status: &str, more: &str) {
     let copied: String =
         ["Via", "From", "To", "Call-ID", "CSeq"].iter().map(|name| format!("{name}: {}\r\n", header(request, name))).collect();
     let copied = if header(request, "To").contains("tag=") { copied } else { tagged(&copied) };

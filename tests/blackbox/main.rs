@@ -19,6 +19,7 @@ mod line;
 mod live_stream;
 mod nat;
 mod register;
+mod stun;
 mod tls;
 mod toll;
 mod transfer;

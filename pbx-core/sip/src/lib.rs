@@ -13,6 +13,7 @@
 //! | [`sdp`] | descriptions, offers and answers | RFC 8866; RFC 3264 |
 //! | [`target`] | where a URI leads, as data | RFC 3263 |
 //! | [`stack`] | the layers as one machine | |
+//! | [`stun`] | Binding: our address as others see it, and theirs | RFC 8489; RFC 5626 3.5.2 |
 //! | [`clock`], [`flow`], [`entropy`] | what is handed in: the time, the path, the generator | |
 #![forbid(unsafe_code)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -27,5 +28,6 @@ pub mod flow;
 pub mod message;
 pub mod sdp;
 pub mod stack;
+pub mod stun;
 pub mod target;
 pub mod transaction;

@@ -41,6 +41,20 @@ pub enum ResolveError {
 }
 
 impl Target {
+    /// Of a server as people write it: `stun.example.org`, `stun.example.org:3479`, `192.0.2.1`. None if it is none.
+    pub fn of_host(text: &str, usual_port: u16, transport: Transport) -> Option<Target> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (text, usual_port),
+        };
+        if let Ok(ip) = host.parse::<std::net::Ipv4Addr>() {
+            return Some(Target::Address { address: (ip, port).into(), transport });
+        }
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+        let name = !host.is_empty() && host.len() <= 253 && host.bytes().all(named);
+        name.then(|| Target::Name { host: host.to_owned(), port: Some(port), transport: Some(transport) })
+    }
+
     /// The host that it names: a name, or an address as it is written.
     pub fn host(&self) -> String {
         match self {
@@ -84,6 +98,19 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_as_people_write_them() {
+        let of = |text: &str| Target::of_host(text, 3478, Transport::Udp);
+        let name = |port| Some(Target::Name { host: "stun.example.org".into(), port: Some(port), transport: Some(Transport::Udp) });
+        assert_eq!(of("stun.example.org"), name(3478));
+        assert_eq!(of("stun.example.org:3479"), name(3479));
+        let address = Target::Address { address: "192.0.2.1:3478".parse().unwrap(), transport: Transport::Udp };
+        assert_eq!(of("192.0.2.1"), Some(address));
+        for nonsense in ["", ":3478", "a b", "host:", "host:99999", "stun:host:1"] {
+            assert_eq!(of(nonsense), None, "{nonsense}");
+        }
+    }
 
     #[test]
     fn addresses_names_and_what_leads_nowhere() {

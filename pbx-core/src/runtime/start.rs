@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pbx_media::{Plane, PlaneConfig};
 use pbx_sip::entropy::Entropy;
+use pbx_sip::target::Target;
 use pbx_sip::transaction::Timers;
 use pbx_switch::dialplan::Dialplan;
 use pbx_switch::directory::Directory;
@@ -26,6 +27,7 @@ use crate::store::{self, Db, StoreError};
 use crate::transport::admission::Admission;
 use crate::transport::certificate::{CertificateError, Identity, own_names};
 use crate::transport::connections::{Connections, Limits, Told};
+use crate::transport::finding_outer;
 use crate::transport::https::Https;
 use crate::transport::outer::Outer;
 use crate::transport::resolver::{Doors, Resolver};
@@ -207,6 +209,9 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
             let own_networks = config.door.own_networks.clone();
             let within = move |ip| own_networks.iter().any(|network| network.contains(ip));
             let outer = Outer::new(config.sip.outer_address, within);
+            let server = config.sip.stun_server.clone().filter(|_| config.sip.outer_address.is_none());
+            let every = Duration::from_secs(config.sip.stun_every_s);
+            let follows = follow_router(server, every, resolver.clone(), outer.clone(), resolved.clone());
             let doors = Doors { udp: udp.local(), tcp: tcp.local(), tls: tls.local(), outer: outer.clone() };
             let _ = ready_tell.send(Ok((doors.udp, doors.tcp, heard_by_tls.then_some(doors.tls))));
             let event_loop = EventLoop {
@@ -227,7 +232,10 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
                 drained: drained_tell,
                 closing: Closing::default(),
             };
-            event_loop.run().await;
+            tokio::select! {
+                () = event_loop.run() => {}
+                () = follows => {}
+            }
         });
     })?;
     let (sip_udp, sip_tcp, sip_tls) =
@@ -245,6 +253,19 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
         drained,
         kept: Box::pin(kept),
     })
+}
+
+/// Asks where the world sees us, for as long as it is polled, and tells when that is elsewhere.
+async fn follow_router(server: Option<Target>, every: Duration, resolver: Resolver, outer: Outer, events: mpsc::Sender<Event>) {
+    let Some(server) = server else { return std::future::pending().await };
+    let told = async |address| {
+        if outer.address() != Some(address) {
+            tracing::info!("the router has another address");
+            outer.moved(address);
+            let _ = events.send(Event::OuterMoved { address }).await;
+        }
+    };
+    finding_outer::find(&server, every, &resolver, told).await;
 }
 
 /// Opens the doors of SIP, on the thread that serves them.

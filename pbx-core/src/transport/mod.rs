@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod certificate;
 pub mod connections;
+pub mod finding_outer;
 pub mod greeting;
 mod guests;
 pub mod https;

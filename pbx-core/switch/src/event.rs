@@ -33,6 +33,11 @@ pub enum Event {
         /// Which.
         flow: Flow,
     },
+    /// Those beyond the router reach us at this address from now on.
+    OuterMoved {
+        /// The router's.
+        address: IpAddr,
+    },
     /// Media tells.
     Media(pbx_media_words::Event),
     /// Who and what exists has changed.

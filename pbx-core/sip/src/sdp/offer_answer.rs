@@ -29,6 +29,12 @@ impl Local {
         Local { address, rtp, session, version: session, written: String::new() }
     }
 
+    /// It listens at another address from now on; what is said next is new. True if something was said before.
+    pub fn moved(&mut self, address: IpAddr) -> bool {
+        self.address = address;
+        !std::mem::take(&mut self.written).is_empty()
+    }
+
     /// An offer of one audio stream.
     pub fn offer(&mut self, formats: &[Format], direction: Direction, ptime_ms: Option<u32>) -> Bytes {
         let audio = self.audio(formats, direction, ptime_ms);

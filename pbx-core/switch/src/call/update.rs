@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pbx_media_words::LegKey;
 use pbx_sip::clock::Tick;
+use pbx_sip::flow::Flow;
 use pbx_sip::message::{Builder, HeaderName, Message, Method};
 use pbx_sip::sdp::{Description, Format, agreed};
 use pbx_sip::stack::{ClientKey, ServerKey};
@@ -22,6 +23,8 @@ use crate::call::{Call, CallKey, Leg, LegState, Outcome, Outside, Signal};
 pub(crate) enum Wish {
     /// That the session goes on, and whom it is with now.
     Refresh,
+    /// That it takes the same session from another address of ours.
+    Anew,
     /// That it speaks these formats, under its own numbers.
     Offer(Vec<Format>),
 }
@@ -58,6 +61,16 @@ impl Leg {
     pub(crate) fn wish_introduction(&mut self) {
         if self.ability.update {
             self.wish_refresh();
+        }
+    }
+
+    /// Our address as it sees us is another: it is offered the same session there.
+    pub(crate) fn moved(&mut self, flow: Flow) {
+        let before = std::mem::replace(&mut self.flow, flow).local.ip();
+        let Some(local) = self.local.as_mut().filter(|local| local.address == before && before != flow.local.ip()) else { return };
+        let described = local.moved(flow.local.ip());
+        if described && matches!(self.asking.wish, None | Some(Wish::Refresh)) {
+            self.asking.wish = Some(Wish::Anew);
         }
     }
 
@@ -135,7 +148,7 @@ impl Leg {
         let body = match &wish {
             Wish::Refresh if update => Bytes::new(),
             // As many streams as before, in the same places (RFC 3264 8).
-            Wish::Refresh => local.answer(remote, &self.formats, remote.direction.mirrored()),
+            Wish::Refresh | Wish::Anew => local.answer(remote, &self.formats, remote.direction.mirrored()),
             Wish::Offer(formats) => local.answer(remote, formats, remote.direction.mirrored()),
         };
         let request = self.introduced(self.signed(request, outside), side, outside);

@@ -303,6 +303,11 @@ impl Registrar {
         lost.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
     }
 
+    /// Our address as phones see it may be another.
+    pub fn seen_anew(&mut self, seen: impl Fn(Flow) -> Flow) {
+        self.bindings.values_mut().flatten().for_each(|binding| binding.flow = seen(binding.flow));
+    }
+
     /// Phones of which somebody says so are gone, here and on disk.
     pub fn remove_where(&mut self, is_gone: impl Fn(&Binding) -> bool) -> Vec<BindingChange> {
         let gone = self.bindings.values().flatten().filter(|binding| is_gone(binding));

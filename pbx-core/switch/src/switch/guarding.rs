@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use pbx_sip::clock::Now;
-use pbx_sip::flow::{Flow, source_of};
+use pbx_sip::flow::{Flow, Transport, source_of};
+use pbx_sip::stun;
 
 use crate::action::Action;
 use crate::directory::{ExtensionNumber, Network};
@@ -23,6 +24,10 @@ impl Switch {
 
     pub(super) fn received(&mut self, flow: Flow, octets: Bytes, now: Now) {
         let (mut is_message, keeps_alive) = (true, keeps_alive(&octets));
+        if let Some(id) = stun::requested(&octets).filter(|_| flow.transport == Transport::Udp) {
+            // What phones keep their way open by, and learn by that they are seen at another address (RFC 5626 3.5.2).
+            self.actions.push_back(Action::Send { flow, octets: stun::response(id, flow.remote) });
+        }
         self.guarded(now, |switch| is_message = switch.stack.receive(flow, octets, now));
         if !is_message && !keeps_alive {
             self.offended(&flow, Offence::Malformed, now);

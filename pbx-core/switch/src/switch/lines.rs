@@ -50,6 +50,11 @@ impl Lines {
         self.by_key.values().flat_map(Line::ways).any(|way| source_of(way.remote.ip()) == source)
     }
 
+    /// Our address as carriers see it may be another; the lines for which it is.
+    pub(super) fn moved(&mut self, seen: impl Fn(Flow) -> Flow) -> Vec<TrunkKey> {
+        self.by_key.iter_mut().filter_map(|(key, line)| line.moved(&seen).then(|| key.clone())).collect()
+    }
+
     /// When a line is to be woken.
     pub(super) fn next(&self) -> Option<Tick> {
         self.by_key.values().filter_map(Line::poll_deadline).min()
@@ -146,6 +151,14 @@ impl Switch {
             }
             self.grant(&key, now);
         }
+    }
+
+    /// A line is told something, and then granted what it wishes.
+    pub(super) fn with_line(&mut self, key: &TrunkKey, now: Now, step: impl FnOnce(&mut Line, &mut pbx_sip::entropy::Entropy)) {
+        if let Some(line) = self.lines.by_key.get_mut(key) {
+            step(line, &mut self.entropy);
+        }
+        self.grant(key, now);
     }
 
     /// Lines whose time has come.

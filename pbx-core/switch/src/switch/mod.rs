@@ -8,6 +8,7 @@ mod hearing;
 mod keeping_alive;
 mod lines;
 mod messaging;
+mod moving;
 mod publishing;
 mod registering;
 mod subscribing;
@@ -199,6 +200,7 @@ impl Switch {
     pub fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Received { flow, octets } => self.received(flow, octets, now),
+            Event::OuterMoved { address } => self.guarded(now, |switch| switch.outer_moved(address, now)),
             Event::LiftBan { source } => self.lift_ban(source, now),
             Event::FlowClosed { flow } => {
                 self.stack.flow_closed(flow);

@@ -251,6 +251,13 @@ impl Line {
         }
     }
 
+    /// Our address as its servers see it may be another; true if it is.
+    pub fn moved(&mut self, seen: impl Fn(Flow) -> Flow) -> bool {
+        let before = std::mem::take(&mut self.flows);
+        self.flows = before.iter().copied().map(seen).collect();
+        self.flows != before
+    }
+
     /// A call was refused by it, which says nothing of whether it is there.
     pub fn refused_a_call(&mut self, failure: TrunkFailure, status: u16) {
         self.failure = Some((failure, Some(status)));

@@ -17,6 +17,7 @@ mod identity;
 mod in_dialog;
 mod line;
 mod message;
+mod moving;
 mod offer;
 mod reborn;
 mod register;
