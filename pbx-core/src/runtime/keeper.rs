@@ -287,7 +287,7 @@ enum Place {
 
 fn place_of(change: &Kept) -> Place {
     match change {
-        Kept::Binding(change) => Place::Binding(change.aor().clone(), change.contact().to_owned()),
+        Kept::Binding(change) => Place::Binding(change.aor().clone(), change.key()),
         Kept::Subscription(change) => Place::Subscription(change.key()),
         Kept::Publication(change) => Place::Publication(change.tag().to_owned()),
         Kept::Toll(TollChange::Put(spent)) => Place::Toll(spent.extension.clone(), spent.minute),

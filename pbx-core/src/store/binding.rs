@@ -20,22 +20,22 @@ pub(super) fn statement(change: &BindingChange) -> Query {
              ON CONFLICT (aor, contact) DO UPDATE SET binding = excluded.binding, expires_at = excluded.expires_at",
         )
         .bind(binding.aor.as_str())
-        .bind(key_of(&binding.contact))
+        .bind(key_of(&binding.key()))
         .bind(serde_json::to_string(binding).unwrap_or_default())
         .bind(binding.expires.0),
-        BindingChange::Remove { aor, contact } => {
-            query("DELETE FROM binding WHERE aor = $1 AND contact = $2").bind(aor.as_str()).bind(key_of(contact))
+        BindingChange::Remove { aor, key } => {
+            query("DELETE FROM binding WHERE aor = $1 AND contact = $2").bind(aor.as_str()).bind(key_of(key))
         }
     }
 }
 
-/// A contact as part of the key: PostgreSQL's index takes no more than 2,700 octets, and a phone may write thirty thousand.
-fn key_of(contact: &str) -> String {
-    if contact.chars().count() <= LONGEST_KEY {
-        return contact.to_owned();
+/// What tells a binding from others, as part of the key: PostgreSQL's index takes no more than 2,700 octets, and a phone may write thirty thousand.
+fn key_of(key: &str) -> String {
+    if key.chars().count() <= LONGEST_KEY {
+        return key.to_owned();
     }
-    let begins: String = contact.chars().take(LONGEST_KEY).collect();
-    format!("{begins} {}", hex(&Sha256::digest(contact)))
+    let begins: String = key.chars().take(LONGEST_KEY).collect();
+    format!("{begins} {}", hex(&Sha256::digest(key)))
 }
 
 /// Characters, of up to four octets each.
@@ -62,7 +62,7 @@ pub(crate) mod tests {
             let put = |binding: &Binding| Kept::from(BindingChange::Put(binding.clone()));
             commit(&db, &[put(&first), put(&second)]).await.unwrap();
             second.expires = Wall(9);
-            let remove = Kept::from(BindingChange::Remove { aor: first.aor.clone(), contact: first.contact.clone() });
+            let remove = Kept::from(BindingChange::Remove { aor: first.aor.clone(), key: first.key() });
             commit(&db, &[put(&second), remove]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), [second]);
         }
@@ -76,7 +76,7 @@ pub(crate) mod tests {
             let long: String = (0..9_000).filter_map(|number| char::from_u32(0x4e00 + number * 7919 % 20_000)).collect();
             let both = [binding("201", &(long.clone() + "1")), binding("201", &(long + "2"))];
             commit(&db, &both.clone().map(|binding| BindingChange::Put(binding).into())).await.unwrap();
-            let remove = BindingChange::Remove { aor: both[0].aor.clone(), contact: both[0].contact.clone() };
+            let remove = BindingChange::Remove { aor: both[0].aor.clone(), key: both[0].key() };
             commit(&db, &[remove.into()]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), both[1..]);
         }
@@ -87,7 +87,7 @@ pub(crate) mod tests {
         for place in Place::both() {
             let db = place.open().await;
             let one = binding("201", "sip:201@192.0.2.1");
-            let remove = Kept::from(BindingChange::Remove { aor: one.aor.clone(), contact: one.contact.clone() });
+            let remove = Kept::from(BindingChange::Remove { aor: one.aor.clone(), key: one.key() });
             let put = || Kept::from(BindingChange::Put(one.clone()));
             commit(&db, &[put(), remove.clone(), put()]).await.unwrap();
             assert_eq!(all(&db).await.unwrap(), [one]);
@@ -103,6 +103,8 @@ pub(crate) mod tests {
             aor: ExtensionNumber::new(aor).unwrap(),
             contact: contact.to_owned(),
             instance: Some("\"<urn:uuid:1>\"".to_owned()),
+            reg_id: None,
+            path: Vec::new(),
             q_thousandths: 1000,
             flow: Flow { transport: Transport::Udp, local: here, remote: here, connection: ConnectionId::default() },
             call_id: "a".to_owned(),

@@ -780,9 +780,9 @@ impl World {
         for change in changes {
             match change {
                 Kept::Binding(BindingChange::Put(binding)) => {
-                    self.disk.insert((binding.aor.to_string(), binding.contact.clone()), binding);
+                    self.disk.insert((binding.aor.to_string(), binding.key()), binding);
                 }
-                Kept::Binding(BindingChange::Remove { aor, contact }) => _ = self.disk.remove(&(aor.to_string(), contact)),
+                Kept::Binding(BindingChange::Remove { aor, key }) => _ = self.disk.remove(&(aor.to_string(), key)),
                 Kept::Subscription(SubscriptionChange::Put(kept)) => _ = self.watchers.insert(kept.key, *kept),
                 Kept::Subscription(SubscriptionChange::Remove(key)) => _ = self.watchers.remove(&key),
                 Kept::Toll(_) => {}

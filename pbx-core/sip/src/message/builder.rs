@@ -50,9 +50,14 @@ impl Builder {
 
     /// The same request once more, without the headers that are to be written anew, and with its body.
     pub fn again(request: &Message, without: &[HeaderName]) -> Builder {
+        Builder::again_to(request, request.request_uri(), without)
+    }
+
+    /// The same to another URI.
+    pub fn again_to(request: &Message, uri: &str, without: &[HeaderName]) -> Builder {
         let body = request.body();
         let length = [HeaderName::ContentType, HeaderName::ContentLength];
-        let mut builder = Builder::request(request.method(), request.request_uri());
+        let mut builder = Builder::request(request.method(), uri);
         for (name, spelt, value) in request.all_headers().filter(|(name, ..)| !without.contains(name) && !length.contains(name)) {
             let spelt = if name == HeaderName::Other { spelt } else { name.as_str().as_bytes() };
             builder = builder.field(spelt, &[value]);

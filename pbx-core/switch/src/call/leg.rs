@@ -16,7 +16,7 @@ use crate::call::line::ByLine;
 use crate::call::reliable::{Early, Reliable};
 use crate::call::session_timer::SessionTimer;
 use crate::call::update::Asking;
-use crate::call::{LegRecord, Outside, brand};
+use crate::call::{LegRecord, Outside, Way, brand};
 
 /// Octets of a tag that others are shown: none that a phone draws is longer, and nobody can take a call by one that is.
 const MAX_TAG: usize = 256;
@@ -46,6 +46,9 @@ pub struct Leg {
     /// The line by which it is reached, if it is outside.
     #[serde(default)]
     pub line: Option<ByLine>,
+    /// Other ways to the same phone, if this one leads nowhere; the next one last.
+    #[serde(default)]
+    pub(crate) other_ways: Vec<Way>,
     /// It has sent a REFER (RFC 3515 2.4.6).
     pub(crate) referred: bool,
     /// Whose name is on it; empty if unknown.
@@ -119,6 +122,7 @@ impl Leg {
             party: party.to_owned(),
             of_house: false,
             line: None,
+            other_ways: Vec::new(),
             referred: false,
             name: String::new(),
             peer: None,

@@ -44,15 +44,33 @@ pub(crate) fn is_sips(uri: &str) -> bool {
     Uri::parse(uri).is_ok_and(|uri| uri.scheme == Scheme::Sips)
 }
 
+/// A way to a phone.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Way {
+    /// The URI to address.
+    pub contact: String,
+    /// The way to it.
+    pub flow: pbx_sip::flow::Flow,
+    /// Proxies on it, the nearest first (RFC 3327).
+    pub path: Vec<String>,
+}
+
+impl Way {
+    /// A request that takes it.
+    pub fn taken_by(&self, request: pbx_sip::message::Builder) -> pbx_sip::message::Builder {
+        self.path.iter().fold(request, |request, proxy| request.header(pbx_sip::message::HeaderName::Route, proxy))
+    }
+}
+
 /// A phone to ring.
 #[derive(Clone, Debug)]
 pub struct Phone {
     /// Whose: an extension.
     pub party: String,
-    /// The URI to address.
-    pub contact: String,
     /// The way to it.
-    pub flow: pbx_sip::flow::Flow,
+    pub way: Way,
+    /// Others to the very same phone, the one to be tried next last (RFC 5626).
+    pub other_ways: Vec<Way>,
     /// What it calls itself.
     pub user_agent: Option<String>,
     /// Whose name is on it.

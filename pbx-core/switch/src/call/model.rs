@@ -46,6 +46,9 @@ pub struct Call {
     /// The extension that has it begun, and answers for what it costs; none where somebody outside calls.
     #[serde(default)]
     pub payer: Option<ExtensionNumber>,
+    /// It was for one phone of the extension dialled (RFC 5627), by the public name of that.
+    #[serde(default)]
+    pub(crate) only_for: Option<String>,
     /// What is left of the hops it may take.
     pub(crate) max_forwards: u32,
     /// Who calls.
@@ -88,6 +91,7 @@ impl Call {
             started,
             answered: None,
             payer: None,
+            only_for: None,
             max_forwards: 70,
             begun_by: a.key,
             a,
@@ -168,6 +172,7 @@ impl Call {
             101..=199 => self.provisional(place, message, outside),
             200..=299 => self.accepted(place, client, message, outside),
             401 | 407 if self.b[place].line.is_some() => self.ring_with_secret(place, message, outside),
+            430 if let Some(signal) = self.ring_by_other_way(place, outside) => signal,
             422 if self.b[place].takes_longer_interval(message) => self.ring_again(place, outside),
             _ if self.b[place].line.is_some() => self.leg_refused(place, Refusal::of_line_status(status), outside),
             _ => self.leg_refused(place, Refusal::of_status(status), outside),
@@ -188,7 +193,10 @@ impl Call {
             return self.probed(leg, client, false, outside);
         }
         match self.b.iter().position(|each| each.key == leg && each.client == Some(client)) {
-            Some(place) if self.b[place].state != LegState::Answered => self.leg_refused(place, Refusal::Unreachable, outside),
+            Some(place) if self.b[place].state != LegState::Answered => match self.ring_by_other_way(place, outside) {
+                Some(signal) => signal,
+                None => self.leg_refused(place, Refusal::Unreachable, outside),
+            },
             _ => Signal::Nothing,
         }
     }

@@ -17,9 +17,11 @@ use crate::call::{Call, Leg, LegState, Outside, Phone, Refusal, Signal, brand, i
 impl Call {
     /// Rings a phone: leg B, with an offer of ours. False if there are no ports left for it and the caller.
     pub fn ring(&mut self, phone: &Phone, outside: &mut Outside<'_>) -> bool {
-        let mut leg = Leg::new(&phone.party, phone.flow, outside);
+        let contact = &phone.way.contact;
+        let mut leg = Leg::new(&phone.party, phone.way.flow, outside);
+        leg.other_ways.clone_from(&phone.other_ways);
         leg.user_agent.clone_from(&phone.user_agent);
-        leg.sips = is_sips(&phone.contact);
+        leg.sips = is_sips(contact);
         // The caller's ports first: nobody is rung whose answer could not be taken.
         if !self.a.open(outside) || !leg.open(outside) {
             return false;
@@ -40,7 +42,7 @@ impl Call {
             None => (self.caller.shown(outside.domain), format!("<sip:{}@{}>", phone.party, outside.domain)),
         };
         let from = format!("{from};tag={}", outside.entropy.token());
-        let mut invite = Builder::request(&Method::Invite, &phone.contact)
+        let mut invite = Builder::request(&Method::Invite, contact)
             .header(HeaderName::MaxForwards, self.max_forwards.saturating_sub(1).to_string())
             .header(HeaderName::From, from)
             .header(HeaderName::To, to)
@@ -48,7 +50,7 @@ impl Call {
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED);
-        invite = leg.timed_request(invite);
+        invite = leg.timed_request(phone.way.taken_by(invite));
         invite = leg.introduced(invite, Side::Calling, outside);
         if let Some(line) = &phone.by_line {
             leg.line = Some(line.line.clone());
@@ -95,6 +97,27 @@ impl Call {
         leg.client = Some(client);
         outside.index.clients.insert(client, (key, leg.key));
         Signal::Nothing
+    }
+
+    /// A phone cannot be reached by the way it was rung: by the next one, if it has another (RFC 5626 5.3). None if it has not.
+    pub(crate) fn ring_by_other_way(&mut self, place: usize, outside: &mut Outside<'_>) -> Option<Signal> {
+        let key = self.key;
+        let leg = self.b.get_mut(place).filter(|leg| leg.state == LegState::Offered)?;
+        let way = leg.other_ways.pop()?;
+        let invite = Message::parse(leg.invite.clone()).ok()?;
+        let number = invite.cseq().ok()?.number;
+        if let Some(before) = leg.client.take() {
+            outside.index.clients.remove(&before);
+        }
+        let anew = [HeaderName::Via, HeaderName::CSeq, HeaderName::Route, HeaderName::Contact];
+        let again = Builder::again_to(&invite, &way.contact, &anew).header(HeaderName::CSeq, format!("{} INVITE", number + 1));
+        leg.flow = way.flow;
+        let again = way.taken_by(again).header(HeaderName::Contact, leg.contact());
+        let client = outside.stack.request(again, way.flow, outside.now);
+        leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
+        leg.client = Some(client);
+        outside.index.clients.insert(client, (key, leg.key));
+        Some(Signal::Nothing)
     }
 
     /// Nobody came: every phone that still rings is told to stop.

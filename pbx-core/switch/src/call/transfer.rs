@@ -38,6 +38,8 @@ pub struct Handed {
 pub(crate) struct Referral {
     /// Whom to call instead; empty if somebody who is called already is meant.
     pub number: String,
+    /// The same as it stands in the URI.
+    pub uri: String,
     /// Whose place to take.
     pub replaces: Option<Replaced>,
 }
@@ -78,7 +80,7 @@ impl Referral {
         if number.is_empty() && replaces.is_none() {
             return Err(400);
         }
-        Ok(Referral { number, replaces })
+        Ok(Referral { number, uri: target.uri.to_owned(), replaces })
     }
 }
 
@@ -382,10 +384,11 @@ mod tests {
             let text = format!("REFER sip:x SIP/2.0\r\nRefer-To: {target}\r\n\r\n");
             Referral::read(&Message::parse(text.into_bytes().into()).unwrap())
         };
-        let plain = |number: &str| Ok(Referral { number: number.to_owned(), replaces: None });
-        assert_eq!(read("<sip:203@pbx.test>"), plain("203"));
-        assert_eq!(read("sip:203@pbx.test;x=y"), plain("203"));
-        assert_eq!(read("\"Bar\" <tel:+33-199001234;phone-context=x>"), plain("+33-199001234"));
+        let plain = |target: &str| read(target).map(|referral| (referral.number, referral.replaces));
+        let number = |number: &str| Ok((number.to_owned(), None));
+        assert_eq!(plain("<sip:203@pbx.test>"), number("203"));
+        assert_eq!(plain("sip:203@pbx.test;x=y"), number("203"));
+        assert_eq!(plain("\"Bar\" <tel:+33-199001234;phone-context=x>"), number("+33-199001234"));
         let replaces = read("<sip:192.0.2.1:5060?Replaces=a%40h%3Bfrom-tag%3D2%3Bto-tag%3D1>").unwrap().replaces.unwrap();
         assert_eq!((replaces.call_id.as_str(), replaces.to_tag.as_str(), replaces.from_tag.as_str()), ("a@h", "1", "2"));
         for (bad, status) in [

@@ -1,4 +1,7 @@
-//! Which phones an extension has, and until when: AoR to bindings, RFC 3261 10.3. Authentication is done before; nothing is sent here.
+//! Which phones an extension has, and until when: AoR to bindings, RFC 3261 10.3; several ways to one phone (RFC 5626), and by which proxies
+//! (RFC 3327). Authentication is done before; nothing is sent here.
+
+pub mod gruu;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -6,7 +9,7 @@ use std::time::Duration;
 
 use pbx_sip::clock::Wall;
 use pbx_sip::flow::{ConnectionId, Flow, Transport};
-use pbx_sip::message::{Contacts, HeaderName, Message, Uri};
+use pbx_sip::message::{Contacts, HeaderName, Message, NameAddr, Uri, list_entries};
 use serde::{Deserialize, Serialize};
 
 use crate::directory::ExtensionNumber;
@@ -20,6 +23,12 @@ pub struct Binding {
     pub contact: String,
     /// `+sip.instance` (RFC 5626): the same phone, whatever its address.
     pub instance: Option<String>,
+    /// Which of several ways to that phone this is (RFC 5626 4.2).
+    #[serde(default)]
+    pub reg_id: Option<u32>,
+    /// Proxies on the way to it, the nearest to us first (RFC 3327).
+    #[serde(default)]
+    pub path: Vec<String>,
     /// Preference in thousandths.
     pub q_thousandths: u16,
     /// The path its REGISTER came by; requests go back along it.
@@ -34,17 +43,32 @@ pub struct Binding {
     pub user_agent: Option<String>,
 }
 
+impl Binding {
+    /// What tells it from all others of its extension: its Contact, and where one phone has several ways to it, which one.
+    pub fn key(&self) -> String {
+        match (&self.instance, self.reg_id) {
+            (Some(instance), Some(reg_id)) => format!("{} {instance};reg-id={reg_id}", self.contact),
+            _ => self.contact.clone(),
+        }
+    }
+
+    /// Is it another way to the same phone?
+    pub fn is_same_phone_as(&self, other: &Binding) -> bool {
+        self.aor == other.aor && self.instance.is_some() && self.instance == other.instance
+    }
+}
+
 /// What the store is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BindingChange {
-    /// Keep this, in the place of one with the same AoR and contact.
+    /// Keep this, in the place of one with the same AoR and key.
     Put(Binding),
     /// Forget it.
     Remove {
         /// The extension.
         aor: ExtensionNumber,
-        /// The contact.
-        contact: String,
+        /// Of the binding.
+        key: String,
     },
 }
 
@@ -58,10 +82,10 @@ impl BindingChange {
     }
 
     /// Which of them.
-    pub fn contact(&self) -> &str {
+    pub fn key(&self) -> String {
         match self {
-            BindingChange::Put(binding) => &binding.contact,
-            BindingChange::Remove { contact, .. } => contact,
+            BindingChange::Put(binding) => binding.key(),
+            BindingChange::Remove { key, .. } => key.clone(),
         }
     }
 }
@@ -101,6 +125,10 @@ pub enum RegisterRefusal {
     TooMany,
     /// An older request that came late (10.3 step 7): 500.
     OutOfOrder,
+    /// It came through a proxy that keeps no way to the phone, who counts on one (RFC 5626 6): 439.
+    FirstHopLacksOutbound,
+    /// It came through proxies that are to be on the way back, and the phone knows nothing of that (RFC 3327 5.3): 420.
+    PathUnknown,
 }
 
 /// What a REGISTER did.
@@ -110,6 +138,8 @@ pub struct Registered {
     pub changes: Vec<BindingChange>,
     /// Something is new or gone, so that it must be on disk before the phone is told; otherwise only times moved.
     pub essential: bool,
+    /// It is one of several ways to the phone, as the phone wished.
+    pub outbound: bool,
 }
 
 /// All bindings.
@@ -181,6 +211,7 @@ impl Registrar {
         };
         let user_agent =
             request.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect::<String>());
+        let way = Way::of(request)?;
         let before = self.bindings(aor.as_str()).to_vec();
         let mut after = before.clone();
         let mut done = Registered::default();
@@ -189,8 +220,14 @@ impl Registrar {
                 return Err(RegisterRefusal::Malformed);
             }
             let instance = contact.param("+sip.instance").flatten().map(|value| value.chars().take(200).collect::<String>());
+            let reg_id = contact.param("reg-id").flatten().and_then(|value| value.parse().ok()).filter(|number| *number > 0);
+            let reg_id: Option<u32> = reg_id.filter(|_| instance.is_some() && way.asks_for_outbound);
+            if reg_id.is_some() && !way.gives_outbound {
+                return Err(RegisterRefusal::FirstHopLacksOutbound);
+            }
+            done.outbound |= reg_id.is_some();
             let expires_s = contact.expires().or(header_expires).unwrap_or(self.expiry.usual_s);
-            let known = after.iter().position(|binding| same_phone(binding, contact.uri, instance.as_deref()));
+            let known = after.iter().position(|binding| is_replaced(binding, contact.uri, instance.as_deref(), reg_id));
             if let Some(known) = known {
                 let old = &after[known];
                 // The same Call-ID counts up (10.3 step 7); another one is the phone after a restart.
@@ -201,7 +238,7 @@ impl Registrar {
             if expires_s == 0 {
                 if let Some(known) = known {
                     let gone = after.remove(known);
-                    done.changes.push(BindingChange::Remove { aor: aor.clone(), contact: gone.contact });
+                    done.changes.push(BindingChange::Remove { aor: aor.clone(), key: gone.key() });
                     done.essential = true;
                 }
                 continue;
@@ -213,6 +250,8 @@ impl Registrar {
                 aor: aor.clone(),
                 contact: contact.uri.to_owned(),
                 instance,
+                reg_id,
+                path: way.path.clone(),
                 q_thousandths: contact.q().unwrap_or(1000),
                 flow,
                 call_id: call_id.to_owned(),
@@ -223,10 +262,12 @@ impl Registrar {
             match known {
                 Some(known) => {
                     let old = &after[known];
-                    done.essential |=
-                        old.contact != binding.contact || old.flow != binding.flow || old.q_thousandths != binding.q_thousandths;
-                    if old.contact != binding.contact {
-                        done.changes.push(BindingChange::Remove { aor: aor.clone(), contact: old.contact.clone() });
+                    done.essential |= old.contact != binding.contact
+                        || old.flow != binding.flow
+                        || old.path != binding.path
+                        || old.q_thousandths != binding.q_thousandths;
+                    if old.key() != binding.key() {
+                        done.changes.push(BindingChange::Remove { aor: aor.clone(), key: old.key() });
                     }
                     after[known] = binding.clone();
                 }
@@ -234,6 +275,14 @@ impl Registrar {
                     done.essential = true;
                     after.insert(0, binding.clone());
                 }
+            }
+            // A phone that has one way again has no others.
+            let stale = |known: &Binding| {
+                known.key() != binding.key() && is_replaced(known, &binding.contact, binding.instance.as_deref(), reg_id)
+            };
+            for gone in after.extract_if(.., |known| stale(known)) {
+                done.changes.push(BindingChange::Remove { aor: aor.clone(), key: gone.key() });
+                done.essential = true;
             }
             done.changes.push(BindingChange::Put(binding));
         }
@@ -248,7 +297,7 @@ impl Registrar {
     /// only when they are there.
     pub fn not_stored(&mut self, aor: &ExtensionNumber, changes: Vec<BindingChange>) {
         let owed = self.owed.entry(aor.clone()).or_default();
-        owed.extend(changes.iter().map(|change| change.contact().to_owned()));
+        owed.extend(changes.iter().map(BindingChange::key));
         while owed.len() > MAX_OWED {
             owed.pop_first();
         }
@@ -257,25 +306,25 @@ impl Registrar {
     fn with_owed(&mut self, aor: &ExtensionNumber, done: Registered) -> Registered {
         let Some(owed) = self.owed.remove(aor) else { return done };
         let bindings = self.bindings(aor.as_str());
-        let as_it_is = |contact: String| match bindings.iter().find(|binding| binding.contact == contact) {
+        let as_it_is = |key: String| match bindings.iter().find(|binding| binding.key() == key) {
             Some(binding) => BindingChange::Put(binding.clone()),
-            None => BindingChange::Remove { aor: aor.clone(), contact },
+            None => BindingChange::Remove { aor: aor.clone(), key },
         };
-        let told = |contact: &String| done.changes.iter().any(|change| change.contact() == contact);
-        let mut changes: Vec<BindingChange> = owed.into_iter().filter(|contact| !told(contact)).map(as_it_is).collect();
+        let told = |key: &String| done.changes.iter().any(|change| change.key() == *key);
+        let mut changes: Vec<BindingChange> = owed.into_iter().filter(|key| !told(key)).map(as_it_is).collect();
         changes.extend(done.changes);
-        Registered { changes, essential: true }
+        Registered { changes, essential: true, outbound: done.outbound }
     }
 
     /// Takes out what has lapsed.
     pub fn lapse(&mut self, now: Wall) -> Vec<BindingChange> {
         let mut gone = Vec::new();
-        while let Some((when, aor, contact)) = self.lapses.first().cloned() {
+        while let Some((when, aor, key)) = self.lapses.first().cloned() {
             if when > now {
                 break;
             }
             self.lapses.pop_first();
-            gone.extend(self.remove(&aor, &contact));
+            gone.extend(self.remove(&aor, &key));
         }
         gone
     }
@@ -297,10 +346,10 @@ impl Registrar {
                     binding.flow.connection = ConnectionId::default();
                     binding.flow.remote = address;
                 }
-                None => lost.push((binding.aor.clone(), binding.contact.clone())),
+                None => lost.push((binding.aor.clone(), binding.key())),
             }
         }
-        lost.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
+        lost.into_iter().filter_map(|(aor, key)| self.remove(&aor, &key)).collect()
     }
 
     /// Our address as phones see it may be another.
@@ -311,17 +360,17 @@ impl Registrar {
     /// Phones of which somebody says so are gone, here and on disk.
     pub fn remove_where(&mut self, is_gone: impl Fn(&Binding) -> bool) -> Vec<BindingChange> {
         let gone = self.bindings.values().flatten().filter(|binding| is_gone(binding));
-        let gone: Vec<_> = gone.map(|binding| (binding.aor.clone(), binding.contact.clone())).collect();
-        gone.into_iter().filter_map(|(aor, contact)| self.remove(&aor, &contact)).collect()
+        let gone: Vec<_> = gone.map(|binding| (binding.aor.clone(), binding.key())).collect();
+        gone.into_iter().filter_map(|(aor, key)| self.remove(&aor, &key)).collect()
     }
 
     /// An extension that is gone or switched off has no phones, here or on disk.
     pub fn forget(&mut self, aor: &ExtensionNumber) -> Vec<BindingChange> {
         let before = self.bindings(aor.as_str()).to_vec();
         self.replace(aor, &before, Vec::new());
-        let mut contacts = self.owed.remove(aor).unwrap_or_default();
-        contacts.extend(before.into_iter().map(|binding| binding.contact));
-        contacts.into_iter().map(|contact| BindingChange::Remove { aor: aor.clone(), contact }).collect()
+        let mut keys = self.owed.remove(aor).unwrap_or_default();
+        keys.extend(before.iter().map(Binding::key));
+        keys.into_iter().map(|key| BindingChange::Remove { aor: aor.clone(), key }).collect()
     }
 
     fn remove_all(&mut self, aor: &ExtensionNumber, call_id: &str, cseq: u32) -> Result<Registered, RegisterRefusal> {
@@ -329,39 +378,39 @@ impl Registrar {
             return Err(RegisterRefusal::OutOfOrder);
         }
         let changes = self.forget(aor);
-        Ok(Registered { essential: !changes.is_empty(), changes })
+        Ok(Registered { essential: !changes.is_empty(), changes, outbound: false })
     }
 
-    fn remove(&mut self, aor: &ExtensionNumber, contact: &str) -> Option<BindingChange> {
+    fn remove(&mut self, aor: &ExtensionNumber, key: &str) -> Option<BindingChange> {
         let before = self.bindings(aor.as_str()).to_vec();
-        let after: Vec<Binding> = before.iter().filter(|binding| binding.contact != contact).cloned().collect();
+        let after: Vec<Binding> = before.iter().filter(|binding| binding.key() != key).cloned().collect();
         if after.len() == before.len() {
             return None;
         }
         self.replace(aor, &before, after);
         if let Some(owed) = self.owed.get_mut(aor) {
-            owed.remove(contact);
+            owed.remove(key);
             if owed.is_empty() {
                 self.owed.remove(aor);
             }
         }
-        Some(BindingChange::Remove { aor: aor.clone(), contact: contact.to_owned() })
+        Some(BindingChange::Remove { aor: aor.clone(), key: key.to_owned() })
     }
 
     fn put(&mut self, binding: Binding) {
         let aor = binding.aor.clone();
         let before = self.bindings(aor.as_str()).to_vec();
-        let mut after: Vec<Binding> = before.iter().filter(|old| old.contact != binding.contact).cloned().collect();
+        let mut after: Vec<Binding> = before.iter().filter(|old| old.key() != binding.key()).cloned().collect();
         after.push(binding);
         self.replace(&aor, &before, after);
     }
 
     fn replace(&mut self, aor: &ExtensionNumber, before: &[Binding], mut after: Vec<Binding>) {
         for old in before {
-            self.lapses.remove(&(old.expires, aor.clone(), old.contact.clone()));
+            self.lapses.remove(&(old.expires, aor.clone(), old.key()));
         }
         for new in &after {
-            self.lapses.insert((new.expires, aor.clone(), new.contact.clone()));
+            self.lapses.insert((new.expires, aor.clone(), new.key()));
         }
         after.sort_by_key(|binding| std::cmp::Reverse(binding.q_thousandths));
         if after.is_empty() {
@@ -372,10 +421,51 @@ impl Registrar {
     }
 }
 
-/// By instance where both have one, else by URI (RFC 3261 19.1.4).
-fn same_phone(binding: &Binding, contact: &str, instance: Option<&str>) -> bool {
+/// The way that a REGISTER took.
+struct Way {
+    path: Vec<String>,
+    /// The phone keeps several ways open (RFC 5626).
+    asks_for_outbound: bool,
+    /// And whoever stands next to it does too: we, or a proxy that says so.
+    gives_outbound: bool,
+}
+
+impl Way {
+    fn of(request: &Message) -> Result<Way, RegisterRefusal> {
+        let knows = |tag: &str| {
+            let tags = |name| request.option_tags(name).into_iter().any(|known| known.eq_ignore_ascii_case(tag));
+            tags(HeaderName::Supported) || tags(HeaderName::Require)
+        };
+        let mut path = Vec::new();
+        for value in request.headers(HeaderName::Path) {
+            for entry in list_entries(value) {
+                let entry = entry.ok().and_then(|entry| std::str::from_utf8(entry).ok()).map(|entry| entry.trim().to_owned());
+                path.push(entry.ok_or(RegisterRefusal::Malformed)?);
+            }
+        }
+        let each = || path.iter().map(|entry| NameAddr::parse(entry.as_bytes()));
+        let whole = each().all(|entry| entry.is_ok_and(|entry| entry.uri_view().is_ok_and(|uri| uri.is_sip())));
+        if path.len() > MAX_PATH || path.iter().map(String::len).sum::<usize>() > MAX_PATH_OCTETS || !whole {
+            return Err(RegisterRefusal::Malformed);
+        }
+        if !path.is_empty() && !knows("path") {
+            return Err(RegisterRefusal::PathUnknown);
+        }
+        let keeps = |entry: NameAddr<'_>| entry.uri_view().is_ok_and(|uri| uri.param("ob").is_some());
+        let straight = request.headers(HeaderName::Via).count() < 2;
+        let gives_outbound = straight || each().flatten().any(keeps);
+        Ok(Way { asks_for_outbound: knows("outbound"), gives_outbound, path })
+    }
+}
+
+/// Proxies on the way to one phone, and their octets.
+const MAX_PATH: usize = 8;
+const MAX_PATH_OCTETS: usize = 2_000;
+
+/// Does what is new stand in its place? By instance where both have one, each way to it for itself; else by URI (RFC 3261 19.1.4).
+fn is_replaced(binding: &Binding, contact: &str, instance: Option<&str>, reg_id: Option<u32>) -> bool {
     if let (Some(known), Some(new)) = (&binding.instance, instance) {
-        return known == new;
+        return known == new && (binding.reg_id.is_none() || reg_id.is_none() || binding.reg_id == reg_id);
     }
     match (Uri::parse(&binding.contact), Uri::parse(contact)) {
         (Ok(a), Ok(b)) => a.same_as(&b),
@@ -489,7 +579,7 @@ mod tests {
         let told = register(&mut registrar, 4, "Contact: <sip:201@192.0.2.3>;expires=60").unwrap();
         let moved = registrar.bindings("201").iter().find(|binding| binding.contact == "sip:201@192.0.2.1:5062").unwrap();
         assert_eq!(moved.expires, NOW + Duration::from_secs(600));
-        let gone = BindingChange::Remove { aor: aor(), contact: "sip:201@192.0.2.2".to_owned() };
+        let gone = BindingChange::Remove { aor: aor(), key: "sip:201@192.0.2.2".to_owned() };
         assert_eq!(told.changes[..2], [BindingChange::Put(moved.clone()), gone]);
         assert_eq!((told.changes.len(), told.essential), (3, true));
     }
@@ -509,11 +599,11 @@ mod tests {
             let by = Flow { transport: Transport::Tcp, connection: ConnectionId(1), ..flow(5062) };
             let refused = registrar.register(&aor(), &request, by, NOW).unwrap();
             registrar.not_stored(&aor(), refused.changes);
-            let gone = BindingChange::Remove { aor: aor(), contact: "sip:201@192.0.2.7".to_owned() };
+            let gone = BindingChange::Remove { aor: aor(), key: "sip:201@192.0.2.7".to_owned() };
             assert_eq!(leave(&mut registrar), [gone]);
             assert!(registrar.known().is_empty(), "nothing is kept of it");
             let told = register(&mut registrar, 2, "Contact: <sip:201@192.0.2.3>;expires=60").unwrap();
-            assert_eq!(told.changes.iter().map(BindingChange::contact).collect::<Vec<_>>(), ["sip:201@192.0.2.3"]);
+            assert_eq!(told.changes.iter().map(BindingChange::key).collect::<Vec<_>>(), ["sip:201@192.0.2.3"]);
         }
     }
 

@@ -12,10 +12,10 @@ use pbx_sip::stack::ServerKey;
 use crate::action::Action;
 use crate::call::identity::wishes_privacy;
 use crate::call::line::ByLine;
-use crate::call::{Beginning, Call, CallKey, Identity, Outcome, Outside, Phone, Refusal, Signal, is_sips};
+use crate::call::{Beginning, Call, CallKey, Identity, Outcome, Outside, Phone, Refusal, Signal, Way, is_sips};
 use crate::dialplan::{CallFacts, Caller, Destination, RefusalReason, Step, Trace, decide};
 use crate::feature::{Feature, Told, Word};
-use crate::registrar::Binding;
+use crate::registrar::{Binding, gruu};
 use crate::status::{Change, LiveCall};
 use crate::switch::lines::as_a_visitor;
 use crate::switch::{Ongoing, Switch};
@@ -34,6 +34,8 @@ pub(super) struct Begun {
     pub identity: Identity,
     /// What is dialled within the house; empty if a line calls a number that is none of ours.
     pub dialled: String,
+    /// One phone of it alone (RFC 5627): the public name of that.
+    pub only_for: Option<String>,
     /// What was called, for records.
     pub called: String,
     /// The line by which it came.
@@ -55,22 +57,20 @@ impl Switch {
         }
         let mut identity = Identity::new(extension.as_str(), self.name_of(extension.as_str()));
         identity.hidden = wishes_privacy(message);
-        let dialled = match Uri::parse(message.request_uri()) {
-            Ok(uri) => uri.user_decoded().map(|user| user.into_owned()).unwrap_or_default(),
-            Err(_) => return self.refuse(key, message, 400, now),
-        };
+        let Ok(uri) = Uri::parse(message.request_uri()) else { return self.refuse(key, message, 400, now) };
+        let (dialled, only_for) = self.meant(&uri);
         // What `sips:` promises is broken already.
         if is_sips(message.request_uri()) && !flow.transport.is_secured() {
             return self.refuse(key, message, 416, now);
         }
         let dialled: String = dialled.split(';').next().unwrap_or_default().chars().take(64).collect();
         let (caller, called) = (Caller::Extension(extension), dialled.clone());
-        self.begin(key, flow, message, Begun { caller, identity, dialled, called, line: None, steps: Vec::new() }, now);
+        self.begin(key, flow, message, Begun { caller, identity, dialled, only_for, called, line: None, steps: Vec::new() }, now);
     }
 
     /// An INVITE whose sender is known becomes a call, and the plan says where it goes.
     pub(super) fn begin(&mut self, key: ServerKey, flow: Flow, message: &Message, begun: Begun, now: Now) {
-        let Begun { caller, identity, dialled, called, line, mut steps } = begun;
+        let Begun { caller, identity, dialled, only_for, called, line, mut steps } = begun;
         let mut destination = Destination::Refuse(RefusalReason::UnknownNumber);
         if !dialled.is_empty() || line.is_none() {
             let decision = decide(&self.dialplan, &self.directory, &CallFacts { caller: caller.clone(), dialled, at: now.wall });
@@ -104,7 +104,7 @@ impl Switch {
             Call::begin(beginning, &mut outside)
         };
         let call = match begun {
-            Ok(call) => call,
+            Ok(call) => Call { only_for, ..call },
             Err(status) => return self.refuse(key, message, status, now),
         };
         let mut feature = Feature::of(&destination, self.config.ring_for);
@@ -126,6 +126,16 @@ impl Switch {
         let full = self.calls.len() >= self.config.most_calls
             || matches!(caller, Caller::Extension(number) if begun_by(number.as_str()) >= self.config.calls_per_extension);
         full.then_some(Refusal::TooManyCalls)
+    }
+
+    /// What a URI dials: the number, and the one phone of it that is meant, if one is (RFC 5627).
+    pub(super) fn meant(&self, uri: &Uri<'_>) -> (String, Option<String>) {
+        let user = uri.user_decoded().map(|user| user.into_owned()).unwrap_or_default();
+        let bindings = || self.registrar.each().flat_map(|(_, bindings)| bindings);
+        match gruu::found(&user, bindings(), &self.auth) {
+            Some(binding) => (binding.aor.to_string(), gruu::name(binding)),
+            None => (user, gruu::named(uri)),
+        }
     }
 
     /// The name of an extension; empty if there is none.
@@ -150,15 +160,13 @@ impl Switch {
                 Word::Refuse(refusal) if self.hand_back(key, refusal, now) => {}
                 Word::Refuse(refusal) => self.with_call(key, now, |call, outside| call.refuse(refusal, outside)),
                 Word::Ring(number) => {
-                    let sips = self.calls.get(&key).is_some_and(|ongoing| ongoing.call.a.sips);
-                    let kept = |binding: &&Binding| !sips || binding.flow.transport.is_secured();
-                    let phones: Vec<Phone> = self
-                        .registrar
-                        .bindings(number.as_str())
-                        .iter()
-                        .filter(kept)
-                        .map(|binding| phone_of(binding, self.name_of(number.as_str())))
-                        .collect();
+                    let Some(call) = self.calls.get(&key).map(|ongoing| &ongoing.call) else { continue };
+                    let (sips, only_for) = (call.a.sips, call.only_for.as_deref().filter(|_| call.dialled == number.as_str()));
+                    let kept = |binding: &&Binding| {
+                        (!sips || binding.flow.transport.is_secured()) && only_for.is_none_or(|gr| gruu::is_named(binding, gr))
+                    };
+                    let bindings = self.registrar.bindings(number.as_str()).iter().filter(kept);
+                    let phones = phones_of(bindings, self.name_of(number.as_str()));
                     let mut rung = 0;
                     for phone in &phones {
                         self.with_call(key, now, |call, outside| {
@@ -349,14 +357,26 @@ impl Switch {
     }
 }
 
-fn phone_of(binding: &Binding, name: &str) -> Phone {
-    Phone {
-        party: binding.aor.to_string(),
-        contact: binding.contact.clone(),
-        flow: binding.flow,
-        user_agent: binding.user_agent.clone(),
-        name: name.to_owned(),
-        of_house: true,
-        by_line: None,
+/// The phones of an extension, each once, however many ways there are to it.
+pub(super) fn phones_of<'a>(bindings: impl Iterator<Item = &'a Binding>, name: &str) -> Vec<Phone> {
+    let mut phones: Vec<(&Binding, Phone)> = Vec::new();
+    for binding in bindings {
+        let way = Way { contact: binding.contact.clone(), flow: binding.flow, path: binding.path.clone() };
+        match phones.iter_mut().find(|(known, _)| known.is_same_phone_as(binding)) {
+            Some((_, phone)) => phone.other_ways.insert(0, way),
+            None => {
+                let phone = Phone {
+                    party: binding.aor.to_string(),
+                    way,
+                    other_ways: Vec::new(),
+                    user_agent: binding.user_agent.clone(),
+                    name: name.to_owned(),
+                    of_house: true,
+                    by_line: None,
+                };
+                phones.push((binding, phone));
+            }
+        }
     }
+    phones.into_iter().map(|(_, phone)| phone).collect()
 }

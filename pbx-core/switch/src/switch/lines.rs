@@ -13,7 +13,7 @@ use pbx_sip::target::ResolveError;
 
 use crate::action::Action;
 use crate::call::line::{ByLine, Presented, arrived, called};
-use crate::call::{CallKey, Identity, Outcome, Phone, Refusal, Signal};
+use crate::call::{CallKey, Identity, Outcome, Phone, Refusal, Signal, Way};
 use crate::dialplan::{Caller, Destination, RefusalReason, Step};
 use crate::directory::{ExtensionNumber, SiteKey, Trunk, TrunkKey};
 use crate::feature::Told;
@@ -248,8 +248,8 @@ impl Switch {
             presented.line.charge = charge;
             let phone = Phone {
                 party: number.to_owned(),
-                contact: presented.uri.clone(),
-                flow,
+                way: Way { contact: presented.uri.clone(), flow, path: Vec::new() },
+                other_ways: Vec::new(),
                 user_agent: None,
                 name: String::new(),
                 of_house: false,
@@ -353,7 +353,15 @@ impl Switch {
         let caller = if identity.is_anonymous() { Caller::Anonymous } else { Caller::Outside(identity.number.clone()) };
         let by_line = ByLine { trunk: trunk.key.clone(), user: trunk.user.clone(), challenged: false, charge: None };
         let identity = Identity { name: String::new(), ..identity };
-        let begun = Begun { caller, identity, dialled: dialled.unwrap_or_default(), called: number, line: Some(by_line), steps };
+        let begun = Begun {
+            caller,
+            identity,
+            dialled: dialled.unwrap_or_default(),
+            called: number,
+            only_for: None,
+            line: Some(by_line),
+            steps,
+        };
         if self.calls_on(&trunk.key) >= usize::from(trunk.channels) {
             return self.refuse(key, message, 486, now);
         }

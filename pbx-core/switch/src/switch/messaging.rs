@@ -8,10 +8,11 @@ use pbx_sip::stack::{ClientKey, ServerKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::identity::{Identity, Side, wishes_privacy};
-use crate::call::is_sips;
+use crate::call::{Phone, is_sips};
 use crate::directory::ExtensionNumber;
-use crate::registrar::Binding;
+use crate::registrar::{Binding, gruu};
 use crate::switch::Switch;
+use crate::switch::calling::phones_of;
 
 /// Octets of one text with what goes with it; more than a datagram would carry whole, and no file.
 const MAX_TEXT: usize = 8_192;
@@ -51,8 +52,8 @@ impl Switch {
     pub(super) fn message(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
         let Some(extension) = self.authenticated(key, flow, message, now) else { return };
         let sips = is_sips(message.request_uri());
-        let number = Uri::parse(message.request_uri()).ok().and_then(|uri| uri.user_decoded().map(|user| user.into_owned()));
-        let Some(number) = number else { return self.refuse(key, message, 404, now) };
+        let Ok(uri) = Uri::parse(message.request_uri()) else { return self.refuse(key, message, 404, now) };
+        let (number, only_for) = self.meant(&uri);
         let to = self.directory.extension(&number).filter(|to| to.enabled).map(|to| to.number.clone());
         let status = match &to {
             _ if sips && !flow.transport.is_secured() => Some(416),
@@ -66,21 +67,17 @@ impl Switch {
         let (None, Some(to)) = (status, to) else { return self.refuse(key, message, status.unwrap_or(404), now) };
         let mut sender = Identity::new(extension.as_str(), self.name_of(extension.as_str()));
         sender.hidden = wishes_privacy(message);
-        let kept = |binding: &&Binding| !sips || binding.flow.transport.is_secured();
-        let phones: Vec<(String, Flow)> = self
-            .registrar
-            .bindings(to.as_str())
-            .iter()
-            .filter(kept)
-            .map(|binding| (binding.contact.clone(), binding.flow))
-            .collect();
+        let kept = |binding: &&Binding| {
+            (!sips || binding.flow.transport.is_secured()) && only_for.as_deref().is_none_or(|gr| gruu::is_named(binding, gr))
+        };
+        let phones = phones_of(self.registrar.bindings(to.as_str()).iter().filter(kept), "");
         if phones.is_empty() {
             return self.refuse(key, message, 480, now);
         }
         self.messages.waiting.insert(key, Waiting { message: message.clone(), phones: phones.len(), refused: 480 });
-        for (contact, flow) in phones {
-            let request = self.text(message, &sender, to.as_str(), &contact);
-            let client = self.stack.request(request, flow, now);
+        for Phone { way, .. } in phones {
+            let request = way.taken_by(self.text(message, &sender, to.as_str(), &way.contact));
+            let client = self.stack.request(request, way.flow, now);
             self.messages.sent.insert(client, key);
         }
     }
@@ -105,11 +102,10 @@ impl Switch {
 
     /// The house itself says something to an extension: to each of its phones, once.
     pub(super) fn announce(&mut self, to: &ExtensionNumber, text: &str, now: Now) {
-        let phones: Vec<(String, Flow)> =
-            self.registrar.bindings(to.as_str()).iter().map(|binding| (binding.contact.clone(), binding.flow)).collect();
-        for (contact, flow) in phones.into_iter().take(MAX_UNDER_WAY.saturating_sub(self.messages.own.len())) {
+        let phones = phones_of(self.registrar.bindings(to.as_str()).iter(), "");
+        for Phone { way, .. } in phones.into_iter().take(MAX_UNDER_WAY.saturating_sub(self.messages.own.len())) {
             let domain = &self.config.domain;
-            let request = Builder::request(&Method::Message, &contact)
+            let request = Builder::request(&Method::Message, &way.contact)
                 .header(HeaderName::MaxForwards, "70")
                 .header(HeaderName::From, format!("<sip:{domain}>;tag={}", self.entropy.token()))
                 .header(HeaderName::To, format!("<sip:{to}@{domain}>"))
@@ -117,7 +113,7 @@ impl Switch {
                 .header(HeaderName::CSeq, "1 MESSAGE")
                 .header(HeaderName::UserAgent, &self.config.user_agent)
                 .body("text/plain;charset=UTF-8", text.as_bytes().to_vec());
-            let client = self.stack.request(request, flow, now);
+            let client = self.stack.request(way.taken_by(request), way.flow, now);
             self.messages.own.insert(client);
         }
     }

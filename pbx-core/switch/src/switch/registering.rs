@@ -11,9 +11,13 @@ use pbx_sip::stack::ServerKey;
 use crate::action::{Action, Kept, SaveKey};
 use crate::directory::{Directory, Extension, ExtensionNumber};
 use crate::door::Offence;
-use crate::registrar::{BindingChange, RegisterRefusal};
+use crate::registrar::{BindingChange, RegisterRefusal, gruu};
 use crate::status::{Change, Device, Registration};
 use crate::switch::{Registering, Switch};
+
+/// How often a phone that keeps several ways open shows that one is, in seconds (RFC 5626 5.4); routers forget sooner over UDP, which
+/// such phones know.
+const FLOW_TIMER_S: u32 = 120;
 
 impl Switch {
     pub(super) fn register(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
@@ -31,6 +35,8 @@ impl Switch {
                     RegisterRefusal::TooMany => self.reply(message, 403),
                     RegisterRefusal::OutOfOrder => self.reply(message, 500),
                     RegisterRefusal::TooBrief => self.reply(message, 423),
+                    RegisterRefusal::FirstHopLacksOutbound => self.reply(message, 439),
+                    RegisterRefusal::PathUnknown => self.reply(message, 420).header(HeaderName::Unsupported, "path"),
                 };
                 if refusal == RegisterRefusal::TooBrief {
                     response = response.header(HeaderName::MinExpires, self.registrar.least_s().to_string());
@@ -56,14 +62,31 @@ impl Switch {
 
     /// 200, with every contact and its remaining time (RFC 3261 10.3 step 8).
     pub(super) fn registered(&mut self, key: ServerKey, message: &Message, extension: &ExtensionNumber, now: Now) {
-        let mut response = self.reply(message, 200);
+        let asks = |tag: &str| message.option_tags(HeaderName::Supported).into_iter().any(|known| known.eq_ignore_ascii_case(tag));
+        let (names, mut several_ways) = (asks("gruu"), false);
+        let mut response = self.reply(message, 200).copy(message, HeaderName::Path);
+        response = response.header(HeaderName::Supported, "path, outbound, gruu");
         for binding in self.registrar.bindings(extension.as_str()) {
             let left = (binding.expires - now.wall).as_micros().div_ceil(1_000_000);
             let mut contact = format!("<{}>;expires={left}", binding.contact);
             if let Some(instance) = &binding.instance {
                 contact.push_str(&format!(";+sip.instance=\"{instance}\""));
             }
+            if let Some(reg_id) = binding.reg_id {
+                contact.push_str(&format!(";reg-id={reg_id}"));
+                several_ways |= message.call_id() == Ok(&binding.call_id);
+            }
+            let domain = &self.config.domain;
+            if names
+                && let (Some(public), Some(temporary)) =
+                    (gruu::public(binding, domain), gruu::temporary(binding, domain, &self.auth))
+            {
+                contact.push_str(&format!(";pub-gruu=\"{public}\";temp-gruu=\"{temporary}\""));
+            }
             response = response.header(HeaderName::Contact, contact);
+        }
+        if several_ways {
+            response = response.header(HeaderName::Require, "outbound").header_named("Flow-Timer", FLOW_TIMER_S.to_string());
         }
         self.stack.respond(key, response.build(), now);
     }

@@ -5,7 +5,7 @@ use pbx_media_words::LegKey;
 use pbx_sip::clock::Now;
 use pbx_sip::dialog::DialogId;
 use pbx_sip::flow::Flow;
-use pbx_sip::message::Message;
+use pbx_sip::message::{Message, Uri};
 use pbx_sip::stack::ServerKey;
 
 use crate::call::transfer::{Handed, Referral, Replaced, common};
@@ -40,7 +40,11 @@ impl Switch {
             Signal::Nothing
         });
         let done = match referral.replaces {
-            None => self.hand_over(call, other, extension, referral.number, now),
+            None => {
+                let (number, only_for) = Uri::parse(&referral.uri).map(|uri| self.meant(&uri)).unwrap_or_default();
+                let dialled = if only_for.is_some() { number } else { referral.number };
+                self.hand_over(call, other, extension, (dialled, only_for), now)
+            }
             Some(replaced) => self.take_place(call, other, &extension, &replaced, now),
         };
         if let Err(status) = done {
@@ -52,7 +56,14 @@ impl Switch {
     }
 
     /// Without a question: the other side is connected to whomever the number is for.
-    fn hand_over(&mut self, call: CallKey, party: LegKey, by: ExtensionNumber, dialled: String, now: Now) -> Result<(), u16> {
+    fn hand_over(
+        &mut self,
+        call: CallKey,
+        party: LegKey,
+        by: ExtensionNumber,
+        (dialled, only_for): (String, Option<String>),
+        now: Now,
+    ) -> Result<(), u16> {
         let Some(before) = self.calls.get(&call).map(|ongoing| &ongoing.call) else { return Err(481) };
         let max_forwards = before.max_forwards.saturating_sub(1);
         let identity = before.identity_of(party);
@@ -87,6 +98,7 @@ impl Switch {
             max_forwards,
             handed: Some(handed),
             payer: Some(by),
+            only_for,
             ..Call::of_leg(key, leg, identity, now.wall)
         };
         let mut feature = Feature::of(&decision.destination, self.config.ring_for);

@@ -663,9 +663,9 @@ impl House {
         for change in changes {
             match change {
                 Kept::Binding(BindingChange::Put(binding)) => {
-                    self.disk.insert((binding.aor.to_string(), binding.contact.clone()), binding);
+                    self.disk.insert((binding.aor.to_string(), binding.key()), binding);
                 }
-                Kept::Binding(BindingChange::Remove { aor, contact }) => _ = self.disk.remove(&(aor.to_string(), contact)),
+                Kept::Binding(BindingChange::Remove { aor, key }) => _ = self.disk.remove(&(aor.to_string(), key)),
                 Kept::Subscription(SubscriptionChange::Put(kept)) => _ = self.subscriptions.insert(kept.key, *kept),
                 Kept::Subscription(SubscriptionChange::Remove(key)) => _ = self.subscriptions.remove(&key),
                 Kept::Publication(PublicationChange::Put(kept)) => _ = self.publications.insert(kept.tag.clone(), kept),

@@ -19,6 +19,7 @@ mod line;
 mod message;
 mod moving;
 mod offer;
+mod outbound;
 mod reborn;
 mod register;
 mod reliable;
