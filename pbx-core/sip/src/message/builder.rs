@@ -114,6 +114,11 @@ impl Builder {
         self
     }
 
+    /// How large it is so far.
+    pub fn octets(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
     /// The message, with its Content-Length.
     pub fn build(mut self) -> Message {
         if let Some(content_type) = self.content_type.take() {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::clock::{Now, Tick};
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
 use crate::message::{Builder, HeaderName, Message, Method};
 use crate::stack::table::Wake;
 use crate::stack::{ClientKey, Heard, Stack};
@@ -14,12 +14,19 @@ use crate::transaction::invite_client::{self, InviteClient};
 /// ACKs remembered for one INVITE, one for each phone that answered it.
 const MAX_ACKS: usize = 8;
 
+/// What is larger goes over a connection where the path's MTU is not known (RFC 3261 18.1.1); and what the Via and the length of a request
+/// take of it.
+const LARGEST_DATAGRAM: usize = 1_300;
+const VIA: usize = 110;
+
 /// A request of ours, and what gives it up or acknowledges it.
 pub(super) struct ClientSide {
     machine: ClientMachine,
     request: Message,
     branch: String,
     flow: Flow,
+    /// The same as a datagram, for the case that the connection leads nowhere.
+    as_datagram: Option<(Flow, Message)>,
     /// It is to be given up, with this Reason.
     cancel: Option<Option<String>>,
     /// By whose tag each 2xx is known, with its ACK and the way that went.
@@ -35,6 +42,14 @@ impl ClientSide {
     /// It waits for an answer that would come this way.
     pub(super) fn waits_on(&self, flow: &Flow) -> bool {
         self.is_open() && self.flow.same_connection(flow)
+    }
+
+    /// Its connection leads nowhere: the datagram that goes instead, if it may be one.
+    pub(super) fn falls_back(&mut self) -> Option<(Flow, Bytes)> {
+        let (flow, request) = self.as_datagram.take()?;
+        let octets = request.bytes().clone();
+        (self.flow, self.request) = (flow, request);
+        Some((flow, octets))
     }
 
     /// It has no final response yet.
@@ -67,7 +82,7 @@ impl Stack {
         let machine = ClientMachine::Invite(machine);
         self.deadlines.set(Wake::Client(key), machine.poll_deadline());
         let request = invite.clone();
-        self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, acks: Vec::new() });
+        self.clients.insert(key, ClientSide { machine, request, branch, flow, as_datagram: None, cancel: None, acks: Vec::new() });
     }
 
     /// BYEs of ours that have no final response.
@@ -84,11 +99,24 @@ impl Stack {
         let machine = ClientMachine::Other(Client::new(self.timers, flow.transport.is_reliable(), now.tick));
         self.transmit.push_back((flow, bye.bytes().clone()));
         self.deadlines.set(Wake::Client(key), machine.poll_deadline());
-        self.clients.insert(key, ClientSide { machine, request: bye, branch, flow, cancel: None, acks: Vec::new() });
+        self.clients
+            .insert(key, ClientSide { machine, request: bye, branch, flow, as_datagram: None, cancel: None, acks: Vec::new() });
     }
 
     /// Sends a request; its Via is put on here.
     pub fn request(&mut self, request: Builder, flow: Flow, now: Now) -> ClientKey {
+        self.send_request(request, flow, None, now)
+    }
+
+    /// The same where the peer may take either a datagram or a connection: what is too large for one datagram goes over a connection, and
+    /// as a datagram after all if that leads nowhere (RFC 3261 18.1.1).
+    pub fn request_either_way(&mut self, request: Builder, flow: Flow, now: Now) -> ClientKey {
+        let large = flow.transport == Transport::Udp && request.octets() + VIA > LARGEST_DATAGRAM;
+        let stream = Flow { transport: Transport::Tcp, ..flow };
+        if large { self.send_request(request, stream, Some(flow), now) } else { self.request(request, flow, now) }
+    }
+
+    fn send_request(&mut self, request: Builder, flow: Flow, datagram: Option<Flow>, now: Now) -> ClientKey {
         let key = ClientKey(self.draw_key());
         if self.clients.len() >= self.most {
             self.heard.push_back(Heard::FlowFailed { key });
@@ -96,8 +124,10 @@ impl Stack {
         }
         // The key in the branch finds the transaction; the random part makes sure that nobody else can name it.
         let branch = format!("z9hG4bK{}.{:x}", self.entropy.token(), key.0);
+        // Under the same branch: whoever is reached by both ways takes the second for the first once more.
+        let as_datagram = datagram.map(|flow| (flow, request.clone().header_first(HeaderName::Via, via(&flow, &branch)).build()));
         let request = request.header_first(HeaderName::Via, via(&flow, &branch)).build();
-        let reliable = flow.transport.is_reliable();
+        let reliable = flow.transport.is_reliable() && as_datagram.is_none();
         let machine = if *request.method() == Method::Invite {
             ClientMachine::Invite(InviteClient::new(self.timers, reliable, now.tick))
         } else {
@@ -105,7 +135,7 @@ impl Stack {
         };
         self.transmit.push_back((flow, request.bytes().clone()));
         self.deadlines.set(Wake::Client(key), machine.poll_deadline());
-        self.clients.insert(key, ClientSide { machine, request, branch, flow, cancel: None, acks: Vec::new() });
+        self.clients.insert(key, ClientSide { machine, request, branch, flow, as_datagram, cancel: None, acks: Vec::new() });
         key
     }
 
@@ -227,7 +257,11 @@ impl Stack {
             },
         };
         match step {
-            invite_client::Step::Send => self.transmit.push_back((client.flow, client.request.bytes().clone())),
+            invite_client::Step::Send => {
+                // Nothing was heard over a connection by the time at which a datagram is sent again.
+                let again = client.falls_back().unwrap_or_else(|| (client.flow, client.request.bytes().clone()));
+                self.transmit.push_back(again);
+            }
             invite_client::Step::TimedOut => {
                 if self.forget_client(key) {
                     self.heard.push_back(Heard::TimedOut { key });
@@ -270,7 +304,7 @@ impl Stack {
         self.cancels.insert(key, own);
         let machine = ClientMachine::Other(Client::new(self.timers, flow.transport.is_reliable(), now.tick));
         self.deadlines.set(Wake::Client(own), machine.poll_deadline());
-        self.clients.insert(own, ClientSide { machine, request, branch, flow, cancel: None, acks: Vec::new() });
+        self.clients.insert(own, ClientSide { machine, request, branch, flow, as_datagram: None, cancel: None, acks: Vec::new() });
     }
 
     /// True if somebody above knows it: a CANCEL is our own affair.

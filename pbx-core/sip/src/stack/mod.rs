@@ -154,7 +154,9 @@ impl Stack {
         let failed: Vec<ClientKey> =
             self.clients.iter().filter(|(_, client)| client.waits_on(&flow)).map(|(key, _)| *key).collect();
         for key in failed {
-            if self.forget_client(key) {
+            if let Some(datagram) = self.clients.get_mut(&key).and_then(ClientSide::falls_back) {
+                self.transmit.push_back(datagram);
+            } else if self.forget_client(key) {
                 self.heard.push_back(Heard::FlowFailed { key });
             }
         }

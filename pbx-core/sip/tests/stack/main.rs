@@ -4,5 +4,6 @@
 mod invite_client;
 mod invite_server;
 mod ladder;
+mod large_requests;
 mod routing;
 mod short_requests;

@@ -69,6 +69,8 @@ pub struct Phone {
     pub party: String,
     /// The way to it.
     pub way: Way,
+    /// It takes connections as well as datagrams, as far as we know: no router stands before it.
+    pub either_way: bool,
     /// Others to the very same phone, the one to be tried next last (RFC 5626).
     pub other_ways: Vec<Way>,
     /// What it calls itself.

@@ -68,7 +68,10 @@ impl Call {
             invite = brand::answering_by_itself(invite, leg.user_agent.as_deref(), outside.domain);
         }
         let invite = leg.signed(invite, outside).body("application/sdp", body);
-        let client = outside.stack.request(invite, leg.flow, outside.now);
+        let client = match phone.either_way {
+            true => outside.stack.request_either_way(invite, leg.flow, outside.now),
+            false => outside.stack.request(invite, leg.flow, outside.now),
+        };
         leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
         leg.client = Some(client);
         outside.index.clients.insert(client, (self.key, leg.key));

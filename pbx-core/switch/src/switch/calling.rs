@@ -17,6 +17,7 @@ use crate::dialplan::{CallFacts, Caller, Destination, RefusalReason, Step, Trace
 use crate::feature::{Feature, Told, Word};
 use crate::registrar::{Binding, gruu};
 use crate::status::{Change, LiveCall};
+use crate::switch::keeping_alive::is_behind_a_router;
 use crate::switch::lines::as_a_visitor;
 use crate::switch::{Ongoing, Switch};
 
@@ -368,6 +369,7 @@ pub(super) fn phones_of<'a>(bindings: impl Iterator<Item = &'a Binding>, name: &
                 let phone = Phone {
                     party: binding.aor.to_string(),
                     way,
+                    either_way: !is_behind_a_router(binding) && binding.path.is_empty(),
                     other_ways: Vec::new(),
                     user_agent: binding.user_agent.clone(),
                     name: name.to_owned(),

@@ -64,7 +64,7 @@ impl Switch {
 }
 
 /// What it calls itself is not where it was heard from.
-fn is_behind_a_router(binding: &Binding) -> bool {
+pub(super) fn is_behind_a_router(binding: &Binding) -> bool {
     let remote = binding.flow.remote;
     binding.flow.transport == Transport::Udp
         && Uri::parse(&binding.contact).is_ok_and(|uri| {

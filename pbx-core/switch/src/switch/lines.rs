@@ -249,6 +249,7 @@ impl Switch {
             let phone = Phone {
                 party: number.to_owned(),
                 way: Way { contact: presented.uri.clone(), flow, path: Vec::new() },
+                either_way: trunk.transport.is_none(),
                 other_ways: Vec::new(),
                 user_agent: None,
                 name: String::new(),

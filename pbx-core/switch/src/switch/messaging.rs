@@ -75,9 +75,12 @@ impl Switch {
             return self.refuse(key, message, 480, now);
         }
         self.messages.waiting.insert(key, Waiting { message: message.clone(), phones: phones.len(), refused: 480 });
-        for Phone { way, .. } in phones {
+        for Phone { way, either_way, .. } in phones {
             let request = way.taken_by(self.text(message, &sender, to.as_str(), &way.contact));
-            let client = self.stack.request(request, way.flow, now);
+            let client = match either_way {
+                true => self.stack.request_either_way(request, way.flow, now),
+                false => self.stack.request(request, way.flow, now),
+            };
             self.messages.sent.insert(client, key);
         }
     }

@@ -85,3 +85,17 @@ fn a_text_that_reaches_nobody() {
     ",
     );
 }
+
+#[test]
+fn a_text_too_large_for_a_datagram_gets_there_all_the_same() {
+    let text = "long ".repeat(280);
+    check(
+        "a large text",
+        &"
+        phones: 201t 202
+        201t -> MESSAGE sip:202@pbx.test says=[@TEXT]    202 <- MESSAGE body=[@TEXT] {Via: SIP/2.0/UDP}
+        202 -> 200 MESSAGE    201t <- 200
+    "
+        .replace("@TEXT", text.trim()),
+    );
+}
