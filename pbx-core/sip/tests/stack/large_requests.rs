@@ -13,7 +13,7 @@ use pbx_sip::transaction::Timers;
 const START: Now = Now { tick: Tick(0), wall: Wall(0) };
 
 fn by_udp() -> Flow {
-    let (local, remote) = ("192.0.2.254:5060".parse().unwrap(), "192.0.2.1:5060".parse().unwrap());
+    let (local, remote) = ("192.0.2.254:5060".parse().expect("an address"), "192.0.2.1:5060".parse().expect("an address"));
     Flow { transport: Transport::Udp, local, remote, connection: ConnectionId(0) }
 }
 
@@ -31,12 +31,12 @@ fn sent(octets: usize) -> (Stack, Flow, String) {
 }
 
 fn next(stack: &mut Stack) -> (Flow, String) {
-    let (flow, octets) = stack.poll_transmit().unwrap();
-    (flow, String::from_utf8(octets.to_vec()).unwrap())
+    let (flow, octets) = stack.poll_transmit().expect("octets to send");
+    (flow, String::from_utf8(octets.to_vec()).expect("text"))
 }
 
 fn branch(text: &str) -> &str {
-    text.split("branch=").nth(1).and_then(|rest| rest.lines().next()).unwrap()
+    text.split("branch=").nth(1).and_then(|rest| rest.lines().next()).expect("a branch")
 }
 
 fn answer(stack: &mut Stack, flow: Flow, invite: &str) {
