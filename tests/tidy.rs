@@ -107,6 +107,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "pbx-core/src/transport/tls.rs",
             "pbx-core/src/transport/certificate.rs",
+            "pbx-core/src/transport/challenges.rs",
             "pbx-core/src/transport/greeting.rs",
             "pbx-core/src/transport/trust.rs",
         ],
@@ -121,7 +122,9 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("rustls_native_certs", &["pbx-core/src/transport/trust.rs"]),
-    ("rcgen", &["pbx-core/src/transport/certificate.rs"]),
+    ("instant_acme", &["pbx-core/src/transport/acme.rs"]),
+    ("rcgen", &["pbx-core/src/transport/certificate.rs", "pbx-core/src/transport/challenges.rs"]),
+    ("x509_parser", &["pbx-core/src/transport/certificate.rs"]),
     ("rsip", &["pbx-core/sip/tests/"]),
     ("md5", &["pbx-core/sip/src/auth.rs", "pbx-core/sip/tests/digest.rs", "pbx-core/switch/tests/"]),
     ("anyhow", &["pbx-core/src/main.rs", "pbx-core/src/runtime/start.rs", "pbx-core/src/command/"]),

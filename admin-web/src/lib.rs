@@ -54,6 +54,7 @@ fn described() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(routes::toll::spendings))
         .routes(routes!(routes::toll::allow))
         .routes(routes!(routes::toll::countries))
+        .routes(routes!(routes::certificate::get))
         .routes(routes!(routes::call::list))
         .routes(routes!(routes::call::hang_up))
         .routes(routes!(routes::call_record::list))

@@ -26,6 +26,8 @@ pub struct Config {
     pub door: Door,
     /// Who we are to those that come by TLS, and whom we believe.
     pub tls: Tls,
+    /// A certificate that an authority gives us.
+    pub acme: Acme,
     /// Sound.
     pub rtp: Rtp,
     /// The administration.
@@ -153,6 +155,35 @@ pub struct Tls {
     pub authorities: PathBuf,
 }
 
+/// A certificate that an authority gives us and renews (RFC 8555).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Acme {
+    /// For which names; none for no certificate.
+    pub names: Vec<String>,
+    /// The authority.
+    pub directory: String,
+    /// The administrator agrees to its terms.
+    pub agrees: bool,
+    /// Where it writes when something is wrong: an e-mail address; empty for nowhere.
+    pub contact: String,
+    /// How it looks whether the names are ours.
+    pub challenge: AcmeChallenge,
+    /// PEM: the authority's own authority, where the world does not know it; empty if it does.
+    pub root: PathBuf,
+}
+
+/// How an authority looks whether a name is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum AcmeChallenge {
+    /// At port 443 of the name (RFC 8737).
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+    /// At port 80 of the name (RFC 8555 8.3).
+    #[serde(rename = "http-01")]
+    Http01,
+}
+
 /// Sound.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -191,6 +222,7 @@ impl Default for Config {
             sip: Sip::default(),
             door: Door::default(),
             tls: Tls::default(),
+            acme: Acme::default(),
             rtp: Rtp::default(),
             http: Http::default(),
             stop: Stop::default(),
@@ -229,6 +261,19 @@ impl Default for Door {
         // Nobody on the internet has an address of these.
         let private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
         Door { own_networks: private.iter().filter_map(|network| network.parse().ok()).collect() }
+    }
+}
+
+impl Default for Acme {
+    fn default() -> Acme {
+        Acme {
+            names: Vec::new(),
+            directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            agrees: false,
+            contact: String::new(),
+            challenge: AcmeChallenge::TlsAlpn01,
+            root: PathBuf::new(),
+        }
     }
 }
 
@@ -370,6 +415,16 @@ impl Config {
             let offset = text.find("[tls]").unwrap_or(0);
             return Err(wrong(offset, Fault { code: "tls_pair", params: Vec::new() }));
         }
+        let Acme { names, agrees, .. } = &config.acme;
+        let code = match names.iter().find(|name| name.is_empty() || !is_domain(name) || name.parse::<IpAddr>().is_ok()) {
+            Some(_) => Some("acme_name"),
+            None if names.is_empty() => None,
+            None if !certificate.as_os_str().is_empty() => Some("acme_or_files"),
+            None => (!agrees).then_some("acme_terms"),
+        };
+        if let Some(code) = code {
+            return Err(wrong(text.find("[acme]").unwrap_or(0), Fault { code, params: Vec::new() }));
+        }
         Ok(config)
     }
 
@@ -492,7 +547,7 @@ mod tests {
         let example = Config::parse(include_str!("../pbx.example.toml"), Path::new("pbx.example.toml")).unwrap();
         assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
         let keys = include_str!("../pbx.example.toml").lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 28, "a new key belongs into the example");
+        assert_eq!(keys, 34, "a new key belongs into the example");
     }
 
     #[test]
@@ -526,6 +581,11 @@ mod tests {
             assert_eq!(wrong(text).2[0].1, found, "{text}");
         }
         assert_eq!(wrong("[http]\n[tls]\nkey = \"key.pem\"\n"), (2, "tls_pair", Vec::new()));
+        let named = "[acme]\nnames = [\"pbx.example.org\"]\n";
+        assert_eq!(wrong(named), (1, "acme_terms", Vec::new()));
+        let both = "agrees = true\n[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+        assert_eq!(wrong(&format!("{named}{both}")), (1, "acme_or_files", Vec::new()));
+        assert_eq!(wrong("[acme]\nnames = [\"a b\"]\nagrees = true\n").1, "acme_name");
         assert_eq!(wrong("[sip\n").1, "toml");
         assert_eq!(wrong("[sipp]\n").2[0].1, "sipp");
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use pbx_core::api::dialplan::Question;
-use pbx_core::api::{Desk, Lang, Live, administrator, text};
+use pbx_core::api::{Desk, Lang, Live, administrator, certificate, text};
 use pbx_core::command::{self, Command, Lock, LockError, Parsed, Reply, Request, Said, carry_out, config_sentence, file_sentence};
 use pbx_core::config::Config;
 use pbx_core::runtime::start::{self, StartError};
@@ -68,6 +68,12 @@ async fn run(parsed: Parsed, lang: Lang) -> anyhow::Result<Reply> {
     let mut reply = asked(&config, request(parsed.command, lang)?, lang).await?;
     if checked_config && reply.good {
         reply.out.insert_str(0, &(text(lang, "cli.check.config", &[]) + "\n"));
+        if let Some(code) = certificate::check(&config) {
+            let sentence = |part: &str| text(lang, &format!("certificate.{part}.{code}"), &[]);
+            let said = format!("{} {}\n", sentence("trouble"), sentence("remedy"));
+            // What serves today and not for long is said, and no mistake yet.
+            if code == "expires_soon" { reply.out.push_str(&said) } else { reply = Reply::bad(said) }
+        }
     }
     match written_to {
         Some(file) if file != Path::new("-") && reply.good => {
@@ -172,11 +178,18 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<()> {
         board: running.board.clone(),
         health: running.health.clone(),
         listening: listening.clone(),
+        certificate: running.certificate.clone(),
     };
     let desk = desk.with_live(live);
     let control = command::serve_control(desk.clone())
         .map_err(|error| anyhow!(file_sentence(lang, "cli.error.write", &desk.data_dir().join(command::CONTROL_SOCKET), &error)))?;
-    let web = web::serve(listener, running.https.take(), admin_web::router(desk.clone()), running.websockets.clone());
+    let web = web::serve(
+        listener,
+        running.https.take(),
+        admin_web::router(desk.clone()),
+        running.websockets.clone(),
+        running.challenges.clone(),
+    );
     let web = tokio::spawn(web);
     let params = [
         ("sip_udp", listening.sip_udp.to_string()),

@@ -7,13 +7,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::ws::{Message, WebSocket as Frames, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::map_request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
+use pbx_core::transport::challenges::Challenges;
 use pbx_core::transport::https::{Https, Stream};
 use pbx_core::transport::websocket::{MAX_MESSAGE, SUBPROTOCOL, WebSocket, WebSockets};
 use tokio::net::TcpListener;
@@ -23,12 +25,13 @@ use tokio::time::{Instant, sleep_until};
 const PING: Duration = Duration::from_secs(30);
 
 /// Serves both doors until it is dropped.
-pub async fn serve(http: TcpListener, https: Option<Https>, admin: Router, websockets: WebSockets) {
+pub async fn serve(http: TcpListener, https: Option<Https>, admin: Router, websockets: WebSockets, challenges: Challenges) {
     let router = |admin: Router| {
         // Whoever only asks for the administration wants to know where a request comes from, and no more.
         Router::new()
             .route("/sip", get(upgrade))
             .with_state(websockets.clone())
+            .merge(Router::new().route("/.well-known/acme-challenge/{token}", get(proof)).with_state(challenges.clone()))
             .merge(admin)
             .layer(map_request(|ConnectInfo(peer): ConnectInfo<Peer>, mut request: Request| async move {
                 request.extensions_mut().insert(ConnectInfo(peer.remote));
@@ -83,6 +86,14 @@ impl Listener for Secured {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.0.local())
+    }
+}
+
+/// An authority of certificates looks whether we are who asked it (RFC 8555 8.3).
+async fn proof(State(challenges): State<Challenges>, Path(token): Path<String>) -> Response {
+    match challenges.text(&token) {
+        Some(text) => ([(CONTENT_TYPE, "application/octet-stream")], text).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

@@ -5,6 +5,7 @@ mod house;
 mod phone;
 mod sound;
 
+mod acme;
 mod browser;
 mod call;
 mod call_record;

@@ -3,6 +3,7 @@
 pub mod ban;
 pub mod call;
 pub mod call_record;
+pub mod certificate;
 pub mod dialplan;
 pub mod extension;
 pub mod number;

@@ -129,6 +129,7 @@ const places: [string, string, string, (() => Promise<unknown>)?][] = [
   ['lifting a ban', '/security', '[data-testid=ban-lift-confirm]', () => page.getByTestId('ban-lift').first().click()],
   ['phones', '/devices', '[data-testid=device]'],
   ['a phone that is turned away', '/extensions/203', '[data-testid=turned-away-203]'],
+  ['a certificate that is not had', '/security', '[data-testid=certificate-trouble]'],
   ['what calls have cost', '/security', '[data-testid=spending-204]'],
   ['ceilings', '/security', '[data-testid=toll-save]', () => page.getByTestId('toll-edit').click()],
   ['letting go on', '/security', '[data-testid=allow-confirm]', () => page.getByTestId('allow-204').click()],

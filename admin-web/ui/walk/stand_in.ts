@@ -33,6 +33,16 @@ export class StandIn {
   spendings: Schemas['Spending'][] = [];
   turnedAway: Schemas['TurnedAway'][] = [];
   toll: Schemas['Toll'] = toll();
+  certificate: Schemas['Certificate'] = {
+    origin: 'acme',
+    names: ['pbx.example.org'],
+    issuer: '',
+    is_own_making: true,
+    valid_from: '2026-11-20T10:00:00Z',
+    valid_until: '2027-02-18T10:00:00Z',
+    fingerprint: Array.from({ length: 32 }, () => 'AB').join(':'),
+    trouble: 'connection',
+  };
   trunks: Schemas['Trunk'][] = [];
   lines: Schemas['LineStatus'][] = [];
   numbers: Schemas['Number'][] = [];
@@ -200,6 +210,8 @@ export class StandIn {
       case 'DELETE bans':
         this.tell('ban_ended', { id: decodeURIComponent(name ?? '') });
         return void response.writeHead(204).end();
+      case 'GET certificate':
+        return json(this.certificate);
       case 'GET toll':
         return json(this.toll);
       case 'PUT toll': {

@@ -6,6 +6,7 @@ pub mod ban;
 pub mod call;
 pub mod call_record;
 pub mod call_record_export;
+pub mod certificate;
 pub mod dialplan;
 pub mod extension;
 mod known;
@@ -33,6 +34,7 @@ use utoipa::ToSchema;
 use crate::api::administrator::{Attempts, Hashing};
 use crate::api::known::Known;
 use crate::config::Config;
+use crate::runtime::certificate::CertificateInUse;
 use crate::runtime::{self, Listening, StatusBoard, StoreHealth, SwitchHandle};
 use crate::store::{self, Db, StoreError};
 
@@ -171,6 +173,8 @@ pub struct Live {
     pub health: StoreHealth,
     /// Where it listens.
     pub listening: Listening,
+    /// Who it is to those that come by TLS.
+    pub certificate: CertificateInUse,
 }
 
 /// The desk. Cloning is cheap.

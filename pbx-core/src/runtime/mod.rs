@@ -1,5 +1,6 @@
 //! What puts the house to work: the loop that feeds the switch, the queues to the store, and what pages may know.
 
+pub mod certificate;
 mod event_loop;
 mod keeper;
 pub mod start;

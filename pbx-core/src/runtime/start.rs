@@ -20,12 +20,15 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
+use crate::runtime::certificate::CertificateInUse;
 use crate::runtime::event_loop::{Closing, EventLoop, Lookup};
 use crate::runtime::keeper::Keeper;
 use crate::runtime::{StatusBoard, StoreHealth, SwitchHandle, now};
 use crate::store::{self, Db, StoreError};
+use crate::transport::acme;
 use crate::transport::admission::Admission;
 use crate::transport::certificate::{CertificateError, Identity, own_names};
+use crate::transport::challenges::Challenges;
 use crate::transport::connections::{Connections, Limits, Told};
 use crate::transport::finding_outer;
 use crate::transport::https::Https;
@@ -116,6 +119,10 @@ pub struct Running {
     pub https: Option<Https>,
     /// SIP over WebSockets, for whoever moves their frames.
     pub websockets: WebSockets,
+    /// What authorities of certificates look for, over HTTP.
+    pub challenges: Challenges,
+    /// Who we are to those that come by TLS.
+    pub certificate: CertificateInUse,
     listening_file: PathBuf,
     db: Db,
     drained: oneshot::Receiver<()>,
@@ -148,13 +155,20 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     // A full queue means that the switch is far behind; figures are told again, and so the plane never waits.
     let plane = Plane::start(plane_config, Box::new(move |event| tell_of_media(&media_events, event)))?;
     let domain_given = config.sip.domain.clone();
+    let challenges = Challenges::default();
+    let certificate = CertificateInUse::of(&config);
     let identity = config.sip.tls.map(|address| identity_at(&config, address)).transpose()?;
     let trust = Trust::new(&config.tls.authorities)?;
     let secured = config.http.secure.map(|address| -> Result<Https, StartError> {
         let port = |error| StartError::Port { address, what: "HTTPS", variable: "PBX_HTTPS", error };
-        Https::listen(address, identity_at(&config, address)?).map_err(port)
+        Https::listen(address, identity_at(&config, address)?.answering(challenges.clone())).map_err(port)
     });
     let https = secured.transpose()?;
+    if !config.acme.names.is_empty() {
+        let (wanted, files) = (config.acme.clone(), acme::Files::within(&config.data_dir));
+        let (challenges, health) = (challenges.clone(), certificate.acme.clone());
+        tokio::spawn(async move { acme::keep(&wanted, &files, &challenges, &health).await });
+    }
     let websockets = WebSockets::new(limits(&config), told.clone());
     let websockets_of_loop = websockets.clone();
     let expiry = Expiry {
@@ -248,6 +262,8 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
         listening,
         https,
         websockets,
+        challenges,
+        certificate,
         listening_file,
         db,
         drained,
@@ -295,6 +311,11 @@ fn limits(config: &Config) -> Limits {
 
 /// Who we are to those that come by TLS to this address.
 fn identity_at(config: &Config, address: SocketAddr) -> Result<Identity, CertificateError> {
+    if !config.acme.names.is_empty() {
+        // Until an authority has given us one, one of our own making.
+        let folder = config.data_dir.join("tls").join("acme");
+        return Identity::made_in(&folder, &config.acme.names);
+    }
     if config.tls.certificate.as_os_str().is_empty() {
         return Identity::own(&config.data_dir, &own_names(&config.sip.domain, own_address(address)));
     }

@@ -16,7 +16,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::transport::challenges::Challenges;
 
 /// Where the house keeps its own, in the data directory.
 const FOLDER: &str = "tls";
@@ -47,6 +52,18 @@ pub enum CertificateError {
     Made(String),
 }
 
+impl CertificateError {
+    /// For the catalogue: `certificate.trouble.<code>`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CertificateError::File(..) | CertificateError::Made(_) => "file",
+            CertificateError::NoCertificate(_) => "no_certificate",
+            CertificateError::NoKey(_) => "no_key",
+            CertificateError::NotItsKey(_) => "not_its_key",
+        }
+    }
+}
+
 /// A certificate and its key in two files, as they are shown to who comes now.
 pub struct Identity {
     certificate: PathBuf,
@@ -60,30 +77,44 @@ pub struct Identity {
 /// What tells a file from what it was.
 type State = [Option<(u64, i64, i64, u64)>; 2];
 
-/// What is shown.
-struct Shown(RwLock<Arc<CertifiedKey>>);
+/// What is shown, and to authorities that look what they look for.
+struct Shown {
+    pair: RwLock<Arc<CertifiedKey>>,
+    challenges: Challenges,
+}
 
 impl Identity {
     /// From these files.
     pub fn open(certificate: &Path, key: &Path) -> Result<Identity, CertificateError> {
         let state = state_of(certificate, key);
-        let shown = Arc::new(Shown(RwLock::new(Arc::new(pair(certificate, key)?))));
+        let pair = RwLock::new(Arc::new(pair(certificate, key)?));
+        let shown = Arc::new(Shown { pair, challenges: Challenges::default() });
         Ok(Identity { certificate: certificate.to_owned(), key: key.to_owned(), shown, read: state, seen: state })
     }
 
     /// The house's own, in its data directory; made for these names the first time.
     pub fn own(data_dir: &Path, names: &[String]) -> Result<Identity, CertificateError> {
-        let folder = data_dir.join(FOLDER);
+        Identity::made_in(&data_dir.join(FOLDER), names)
+    }
+
+    /// From a folder; made there for these names the first time.
+    pub fn made_in(folder: &Path, names: &[String]) -> Result<Identity, CertificateError> {
         let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
         if !certificate.exists() || !key.exists() {
-            let failed = |error| CertificateError::File(folder.clone(), error);
-            std::fs::create_dir_all(&folder).map_err(failed)?;
+            let failed = |error| CertificateError::File(folder.to_owned(), error);
+            std::fs::create_dir_all(folder).map_err(failed)?;
             let (certificate_text, key_text) = made(names).map_err(|error| CertificateError::Made(error.to_string()))?;
             write(&key, &key_text, 0o600).map_err(failed)?;
             write(&certificate, &certificate_text, 0o644).map_err(failed)?;
             tracing::info!(certificate = %certificate.display(), "a certificate was made");
         }
         Identity::open(&certificate, &key)
+    }
+
+    /// Shows authorities that look what they look for.
+    pub fn answering(self, challenges: Challenges) -> Identity {
+        let pair = RwLock::new(self.shown.pair());
+        Identity { shown: Arc::new(Shown { pair, challenges }), ..self }
     }
 
     /// Looks whether the files have changed, and takes up what they hold now. Who writes two files is not done with the second one when
@@ -97,7 +128,7 @@ impl Identity {
         self.read = state;
         match pair(&self.certificate, &self.key) {
             Ok(pair) => {
-                *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
+                *self.shown.pair.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
                 tracing::info!(certificate = %self.certificate.display(), "a changed certificate is in use");
             }
             Err(error) => tracing::error!(%error, "the changed certificate cannot be used; the one before it stays in use"),
@@ -116,9 +147,84 @@ impl Identity {
     }
 }
 
+impl Shown {
+    fn pair(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.pair.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl ResolvesServerCert for Shown {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.challenges.certificate(&hello).unwrap_or_else(|| self.pair()))
+    }
+}
+
+/// What a certificate says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Whose it is: names and addresses.
+    pub names: Vec<String>,
+    /// Who says so.
+    pub issuer: String,
+    /// It says so itself.
+    pub is_own_making: bool,
+    /// From when it is good.
+    pub from: SystemTime,
+    /// Until when.
+    pub until: SystemTime,
+    /// SHA-256 of it, as telephones show it: `AB:CD:...`
+    pub fingerprint: String,
+}
+
+impl About {
+    /// The first certificate of a file in PEM; none if it cannot be read.
+    pub fn of_file(file: &Path) -> Option<About> {
+        let chain = certificates(file).ok()?;
+        About::of(chain.first()?)
+    }
+
+    fn of(certificate: &[u8]) -> Option<About> {
+        let (_, read) = X509Certificate::from_der(certificate).ok()?;
+        let instant = |seconds: i64| SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let alternative = read.subject_alternative_name().ok().flatten();
+        let names = alternative.iter().flat_map(|names| &names.value.general_names).filter_map(name_of).take(100).collect();
+        let organisation =
+            read.issuer().iter_organization().chain(read.issuer().iter_common_name()).find_map(|part| part.as_str().ok());
+        let digest = Sha256::digest(certificate);
+        Some(About {
+            names,
+            issuer: organisation.unwrap_or_default().to_owned(),
+            is_own_making: read.issuer() == read.subject(),
+            from: instant(read.validity().not_before.timestamp()),
+            until: instant(read.validity().not_after.timestamp()),
+            fingerprint: digest.iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":"),
+        })
+    }
+
+    /// Has somebody else said that all these names are ours?
+    pub fn is_for(&self, names: &[String]) -> bool {
+        !self.is_own_making && names.iter().all(|name| self.covers(name))
+    }
+
+    /// Does it hold for a name? A star stands for one label (RFC 9525 6.3).
+    pub fn covers(&self, name: &str) -> bool {
+        let name = name.trim_matches(['[', ']']);
+        self.names.iter().any(|known| match known.strip_prefix("*.") {
+            Some(rest) => name.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(rest)),
+            None => known.eq_ignore_ascii_case(name),
+        })
+    }
+}
+
+fn name_of(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => match octets.len() {
+            4 => <[u8; 4]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
+            16 => <[u8; 16]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -188,7 +294,7 @@ fn made(names: &[String]) -> Result<(String, String), rcgen::Error> {
 }
 
 /// Written whole or not at all, and never readable for others than `mode` says.
-fn write(file: &Path, text: &str, mode: u32) -> io::Result<()> {
+pub(super) fn write(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     let part = file.with_extension("part");
     let _ = std::fs::remove_file(&part);
     let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part)?;
@@ -274,6 +380,30 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_says_whose_it_is_and_until_when() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["pbx.example.org".to_owned(), "*.venue.example".to_owned(), "192.0.2.5".to_owned()];
+        let identity = Identity::made_in(folder.path(), &names).unwrap();
+        let about = About::of_file(&folder.path().join("certificate.pem")).unwrap();
+        for (name, covered) in [
+            ("PBX.example.org", true),
+            ("sip.venue.example", true),
+            ("a.b.venue.example", false),
+            ("venue.example", false),
+            ("192.0.2.5", true),
+            ("192.0.2.6", false),
+            ("", false),
+        ] {
+            assert_eq!(about.covers(name), covered, "{name}");
+        }
+        assert!(about.is_own_making && !about.is_for(&names), "it is our word alone");
+        assert!(about.from < SystemTime::now() && about.until > SystemTime::now() + GOOD_FOR / 2);
+        assert_eq!((about.fingerprint.len(), about.names.len()), (95, 4));
+        assert_eq!(About::of(&shown(&identity)), Some(about));
+        assert_eq!(About::of_file(&folder.path().join("key.pem")), None);
+    }
+
+    #[test]
     fn each_mistake_has_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str, text: &str| {
@@ -294,6 +424,6 @@ mod tests {
     }
 
     fn shown(identity: &Identity) -> Vec<u8> {
-        identity.shown.0.read().unwrap().cert[0].to_vec()
+        identity.shown.pair().cert[0].to_vec()
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 
 use crate::transport::certificate::Identity;
+use crate::transport::challenges::ACME_TLS;
 use crate::transport::greeting::{Greeted, Manner, greet_at};
 use crate::transport::tcp::bind;
 
@@ -30,7 +31,7 @@ impl Https {
         let listener = bind(address)?;
         let local = listener.local_addr()?;
         let has_room = Box::new(|_| true);
-        let manner = Manner { name: "https", speaks: &[b"http/1.1"], within: GREETING, has_room };
+        let manner = Manner { name: "https", speaks: &[b"http/1.1", ACME_TLS], within: GREETING, has_room };
         Ok(Https { local, passed: greet_at(listener, identity, manner)? })
     }
 
@@ -41,10 +42,14 @@ impl Https {
 
     /// The next connection, its handshake done.
     pub async fn accept(&mut self) -> (Stream, SocketAddr) {
-        match self.passed.recv().await {
-            Some(greeted) => (greeted.stream, greeted.remote),
-            // The thread that greets ends with the process alone.
-            None => std::future::pending().await,
+        loop {
+            match self.passed.recv().await {
+                // It has seen what it looked for in the handshake.
+                Some(greeted) if greeted.stream.get_ref().1.alpn_protocol() == Some(ACME_TLS) => {}
+                Some(greeted) => return (greeted.stream, greeted.remote),
+                // The thread that greets ends with the process alone.
+                None => std::future::pending().await,
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! SIP on the wire: datagrams and connections in, octets out. Knows flows; knows no message beyond where it ends.
 
+pub mod acme;
 pub mod admission;
 pub mod certificate;
+pub mod challenges;
 pub mod connections;
 pub mod finding_outer;
 pub mod greeting;

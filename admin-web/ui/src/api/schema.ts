@@ -126,6 +126,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The certificate that is shown to those that come by TLS. */
+        get: operations["get_certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/countries": {
         parameters: {
             query?: never;
@@ -617,6 +634,25 @@ export interface components {
              * @description Minutes within the last hour.
              */
             minutes_of_hour?: number | null;
+        };
+        /** @description The certificate that is shown. */
+        Certificate: {
+            /** @description SHA-256, as telephones show it. */
+            fingerprint: string;
+            /** @description It is of the house's own making: whoever comes has to be told to believe it. */
+            is_own_making: boolean;
+            /** @description Who says so; empty if nobody has a name there. */
+            issuer: string;
+            /** @description Whose it is: names and addresses. */
+            names: string[];
+            /** @description `own`, `files`, `acme`: we made it, the administrator put it there, an authority gives it to us. */
+            origin: string;
+            /** @description What is wrong, if anything: the catalogue's `certificate.trouble.<code>` and `certificate.remedy.<code>`. */
+            trouble?: string | null;
+            /** @description RFC 3339. */
+            valid_from: string;
+            /** @description RFC 3339. */
+            valid_until: string;
         };
         /** @description Countries that can be opened. */
         Countries: {
@@ -1473,6 +1509,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
             };
             /** @description Why it was not carried out */
             default: {

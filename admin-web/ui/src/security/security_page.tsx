@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { useSession } from '../administrator/session';
 import { ask, client } from '../api/client';
 import styles from '../call/call.module.css';
+import { CertificateSection } from '../certificate/certificate_section';
 import { useBans, useLiveConnectionState, useLiveKnown } from '../live/live';
 import type { Ban } from '../live/state';
 import { Confirm } from '../shell/confirm';
@@ -68,6 +69,7 @@ export function Component() {
         )}
       </Paper>
       <SpendingSection />
+      <CertificateSection />
       {lifting && (
         <Lift ban={lifting} over={!bans.some(({ id }) => id === lifting.id)} onClose={() => setLifting(null)} />
       )}

@@ -56,6 +56,8 @@ describe('the pages', () => {
       [...text.matchAll(/\bt\(`([a-z_.]+)\$\{/g)].map(([, family]) => family ?? ''),
     );
     expect([...new Set(composed)].filter((family) => !(family in families)).sort()).toEqual([
+      'certificate.remedy.',
+      'certificate.trouble.',
       'problem.',
       'trace.',
       'trunk.remedy.',
