@@ -146,3 +146,21 @@ fn the_live_call_is_shown_while_it_lasts() {
     ringing.succeeds();
     wait_until("the call is gone", || house.get(&token, "/api/v1/calls")["items"].as_array()?.is_empty().then_some(()));
 }
+
+#[test]
+fn a_phone_of_ipv4_calls_one_of_ipv6() {
+    let house = House::start_with(&[("PBX_SIP_UDP", "[::]:0"), ("PBX_RTP_ADDRESS", "::")]);
+    house.extensions(&["201", "202"]);
+    let called = Sipp::new(&house, "202").by_ipv6();
+    called.register(60);
+    let answering = called.start("answer", "", &[]);
+    let calling = Sipp::new(&house, "201").start("call", "202", &[]);
+    // Each is told an address of its own family, in signalling and for sound.
+    answering.sees("Contact: <sip:[::1]:");
+    answering.sees("c=IN IP6 ::1");
+    calling.sees("Contact: <sip:127.0.0.1:");
+    calling.sees("c=IN IP4 127.0.0.1");
+    calling.succeeds();
+    answering.succeeds();
+    assert_eq!(house.record(&house.token("read"), |record| record["dialled"] == "202")["outcome"], "answered");
+}

@@ -17,7 +17,7 @@ fn a_lamp_goes_on_after_a_kill_without_its_phone_doing_anything() {
     house.kill();
     house.open();
     shows.sees("version=\"200\" state=\"full\"");
-    let answering = Sipp { house: &house, number, port: phone_port, over: Over::Udp }.start("answer", "", &[]);
+    let answering = Sipp { house: &house, number, port: phone_port, over: Over::Udp, six: false }.start("answer", "", &[]);
     Sipp::new(&house, "201").start("call", "202", &[]).succeeds();
     answering.succeeds();
     shows.succeeds();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -78,6 +78,8 @@ pub struct Sipp<'a> {
     pub number: String,
     pub port: u16,
     pub over: Over,
+    /// By IPv6.
+    pub six: bool,
 }
 
 /// A SIPp scenario under way.
@@ -90,12 +92,16 @@ pub struct Running {
 
 impl<'a> Sipp<'a> {
     pub fn new(house: &'a House, number: &str) -> Sipp<'a> {
-        Sipp { house, number: number.to_owned(), port: free_port(), over: Over::Udp }
+        Sipp { house, number: number.to_owned(), port: free_port(), over: Over::Udp, six: false }
     }
 
     pub fn over(mut self, over: Over) -> Sipp<'a> {
         self.over = over;
         self
+    }
+
+    pub fn by_ipv6(self) -> Sipp<'a> {
+        Sipp { six: true, ..self }
     }
 
     /// Registers for `expires` seconds.
@@ -107,13 +113,18 @@ impl<'a> Sipp<'a> {
     pub fn start(&self, scenario: &str, service: &str, more: &[&str]) -> Running {
         let folder = TempDir::new().expect("a folder for SIPp");
         let tunnel = (self.over == Over::Tls).then(|| Tunnel::start(self.house));
-        let server = tunnel.as_ref().map_or_else(|| self.over.at(self.house), |tunnel| tunnel.address);
+        let mut server = tunnel.as_ref().map_or_else(|| self.over.at(self.house), |tunnel| tunnel.address);
+        let here: IpAddr = if self.six { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+        if server.ip().is_unspecified() {
+            server.set_ip(here);
+        }
+        let here = here.to_string();
         let child = Command::new("sipp")
             .current_dir(folder.path())
             .arg(server.to_string())
             .arg("-sf")
             .arg(repository().join(format!("tests/fixtures/sipp/{scenario}.xml")))
-            .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-i", &here, "-mi", &here, "-p", &self.port.to_string()])
             .args(["-t", if self.over == Over::Udp { "u1" } else { "t1" }])
             .args(["-m", "1", "-l", "1", "-nostdin", "-timeout", "25s", "-timeout_error", "-trace_err", "-trace_msg"])
             .args(["-d", "300", "-error_file", "errors.log", "-message_file", "messages.log"])

@@ -1,6 +1,6 @@
 //! One leg's two sockets, and from whom they take packets.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use rustix::net::{RecvFlags, SendFlags};
 
@@ -18,6 +18,8 @@ pub enum Channel {
 #[derive(Debug)]
 pub struct Line {
     socket: UdpSocket,
+    /// It is of both families: an IPv4 address is written as an IPv6 one there.
+    both: bool,
     announced: Option<SocketAddr>,
     latched: Option<SocketAddr>,
     /// Until then only the announced address is believed.
@@ -31,7 +33,8 @@ const GRACE_US: u64 = 300_000;
 impl Line {
     /// A bound socket that belongs to nobody yet.
     pub fn new(socket: UdpSocket) -> Line {
-        Line { socket, announced: None, latched: None, grace_us: 0 }
+        let both = socket.local_addr().is_ok_and(|local| local.is_ipv6());
+        Line { socket, both, announced: None, latched: None, grace_us: 0 }
     }
 
     /// The socket, to be watched.
@@ -41,6 +44,7 @@ impl Line {
 
     /// Where the peer says that it is. The same as before keeps the latch; another opens it again.
     pub fn announce(&mut self, address: SocketAddr, now_us: u64) {
+        let address = if self.both { mapped(address) } else { address };
         if self.announced == Some(address) {
             return;
         }
@@ -68,7 +72,7 @@ impl Line {
         self.latched = Some(source);
         // A connected socket takes packets from its peer alone, and sends without looking the way up.
         let _ = self.socket.connect(source);
-        Received::Packet { length, latched: Some(source) }
+        Received::Packet { length, latched: Some(SocketAddr::new(source.ip().to_canonical(), source.port())) }
     }
 
     /// Sends to the peer: to where it is known to be, else to where it says it is. False if it was not sent.
@@ -77,9 +81,19 @@ impl Line {
             return rustix::net::send(&self.socket, packet, SendFlags::DONTWAIT).is_ok();
         }
         match self.announced {
-            Some(address) if address.port() != 0 && !address.ip().is_unspecified() => self.socket.send_to(packet, address).is_ok(),
+            Some(address) if address.port() != 0 && !address.ip().to_canonical().is_unspecified() => {
+                self.socket.send_to(packet, address).is_ok()
+            }
             _ => false,
         }
+    }
+}
+
+/// An address as a socket of both families takes it.
+fn mapped(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
+        IpAddr::V6(_) => address,
     }
 }
 

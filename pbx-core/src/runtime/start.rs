@@ -1,6 +1,6 @@
 //! Opens everything in order, and closes it again.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +150,7 @@ pub async fn open(opening: Opening) -> Result<Running, StartError> {
     let board = StatusBoard::new(start);
     let health = StoreHealth::default();
     let (keeper, kept) = Keeper::start(db.clone(), events.clone(), health.clone());
-    let plane_config = PlaneConfig { address: config.rtp.address, ports: config.rtp.ports.clone(), ..PlaneConfig::default() };
+    let plane_config = PlaneConfig { address: media_address(&config), ports: config.rtp.ports.clone(), ..PlaneConfig::default() };
     let media_events = events.clone();
     // A full queue means that the switch is far behind; figures are told again, and so the plane never waits.
     let plane = Plane::start(plane_config, Box::new(move |event| tell_of_media(&media_events, event)))?;
@@ -282,6 +282,13 @@ async fn follow_router(server: Option<Target>, every: Duration, resolver: Resolv
         }
     };
     finding_outer::find(&server, every, &resolver, told).await;
+}
+
+/// Where sound is received: by both families where signalling is.
+fn media_address(config: &Config) -> IpAddr {
+    let six = [Some(config.sip.udp), Some(config.sip.tcp), config.sip.tls].into_iter().flatten().any(|door| door.is_ipv6());
+    let everywhere = config.rtp.address == IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    if six && everywhere { Ipv6Addr::UNSPECIFIED.into() } else { config.rtp.address }
 }
 
 /// Opens the doors of SIP, on the thread that serves them.

@@ -2,7 +2,7 @@
 
 mod running;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use pbx_media::rtcp::{Block, CNAME, Compound, LONGEST, Packet, Sent, write};
@@ -86,6 +86,24 @@ fn behind_a_router() -> (Running, Peer, Peer, u16, u16) {
     plane.expect(B, b.remote(), Direction::SendRecv);
     plane.tell(Command::Join { leg: A, with: B });
     (plane, a, b, a_ports.rtp, b_ports.rtp)
+}
+
+#[test]
+fn phones_of_both_families_hear_each_other() {
+    let mut plane = Running::at(Ipv6Addr::UNSPECIFIED.into(), 4, Duration::from_secs(60));
+    let (a, b) = (Peer::bind("127.0.0.1"), Peer::bind("::1"));
+    let (a_ports, b_ports) = (plane.open(A), plane.open(B));
+    plane.expect(A, a.remote(), Direction::SendRecv);
+    plane.expect(B, b.remote(), Direction::SendRecv);
+    plane.tell(Command::Join { leg: A, with: B });
+    let us = SocketAddr::from((Ipv6Addr::LOCALHOST, b_ports.rtp));
+    // Whoever is called hears the caller before having said anything.
+    a.sends(&rtp(1), a_ports.rtp);
+    assert_eq!(b.hears(), (rtp(1), us));
+    assert_eq!(plane.latched(A), a.address(), "told as the address that it is");
+    let _ = b.rtp.send_to(&rtp(2), us);
+    assert_eq!(a.hears(), (rtp(2), at(a_ports.rtp)));
+    assert_eq!(plane.latched(B), b.address());
 }
 
 #[test]

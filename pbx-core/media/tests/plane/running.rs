@@ -28,10 +28,15 @@ impl Running {
 
     /// With so many pairs, which rest for so long.
     pub fn resting(pairs: u16, rest: Duration) -> Running {
+        Running::at(IpAddr::V4(Ipv4Addr::LOCALHOST), pairs, rest)
+    }
+
+    /// At that address.
+    pub fn at(address: IpAddr, pairs: u16, rest: Duration) -> Running {
         let ports = Ports::find(pairs);
         let (tell, events) = channel();
         let config = PlaneConfig {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            address,
             ports: ports.range.clone(),
             rest,
             figures_every: Duration::from_secs(1),
