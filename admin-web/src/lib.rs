@@ -46,6 +46,7 @@ fn described() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(routes::ban::lift))
         .routes(routes!(routes::trunk::list, routes::trunk::create))
         .routes(routes!(routes::trunk::get, routes::trunk::update, routes::trunk::delete))
+        .routes(routes!(routes::trunk::test))
         .routes(routes!(routes::trunk::profiles))
         .routes(routes!(routes::number::list, routes::number::create))
         .routes(routes!(routes::number::update, routes::number::delete))

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use pbx_core::api::Desk;
-use pbx_core::api::trunk::{self, Trunk, TrunkProfiles, TrunkSettings, Trunks};
+use pbx_core::api::trunk::{self, NewLineTest, Trunk, TrunkProfiles, TrunkSettings, Trunks};
 
 use crate::login::{Administrator, Reader};
 use crate::problem::Outcome;
@@ -46,6 +46,18 @@ pub async fn update(
     Json(settings): Json<TrunkSettings>,
 ) -> Outcome<Json<Trunk>> {
     Ok(Json(trunk::update(&desk, &id, settings).await?))
+}
+
+/// Prepares a test call: the next call of that extension to that number goes by this line and shows that number.
+#[utoipa::path(post, path = "/api/v1/trunks/{id}/test", params(("id" = String, Path)), request_body = NewLineTest, responses((status = 204)))]
+pub async fn test(
+    _: Administrator,
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    Json(new): Json<NewLineTest>,
+) -> Outcome<StatusCode> {
+    trunk::test(&desk, &id, new).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Removes one.

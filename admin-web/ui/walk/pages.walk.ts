@@ -211,6 +211,27 @@ describe('live', () => {
     expect(house.toll.rates.at(-1)).toEqual({ prefix: '0041', per_minute: 0.15 });
   });
 
+  test('a test call is prepared by a line, and what came of it is told', async () => {
+    await enter('/trunks');
+    await page.getByRole('button', { name: 'Modifier Opérateur' }).click();
+    await page.locator('[role=dialog] summary').click();
+    const group = page.getByRole('group', { name: 'Appel d’essai' });
+    const fields = group.locator('input');
+    await fields.nth(0).fill('999');
+    await page.getByTestId('test-call').click();
+    await group.locator('[aria-invalid=true]').waitFor();
+    await fields.nth(0).fill('201');
+    await fields.nth(1).fill('+33639981234');
+    await fields.nth(2).fill('+33199005678');
+    await page.getByTestId('test-call').click();
+    await page.getByTestId('test-waiting').waitFor();
+    const line = house.lines.find(({ id }) => id === 'operateur');
+    if (!line?.test) throw new Error('a test was prepared');
+    house.tell('line', { ...line, test: { ...line.test, state: 'answered' } });
+    await page.getByTestId('test-answered').waitFor();
+    expect(await barriers()).toEqual([]);
+  });
+
   test('dots and calls follow the switchboard without reloading', async () => {
     await enter('/extensions');
     const dot = page.getByTestId('extension-state-203');

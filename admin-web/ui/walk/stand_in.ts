@@ -88,12 +88,14 @@ export class StandIn {
 
   /** Something has changed: it is put into the picture and told. */
   tell(
-    event: 'registration' | 'call' | 'call_ended' | 'ban_ended' | 'spending',
-    told: Registration | Schemas['Call'] | Schemas['Spending'] | { id: string },
+    event: 'registration' | 'call' | 'call_ended' | 'ban_ended' | 'spending' | 'line',
+    told: Registration | Schemas['Call'] | Schemas['Spending'] | Schemas['LineStatus'] | { id: string },
   ): void {
     if ('extension' in told) {
       this.registrations = this.registrations.filter(({ extension }) => extension !== told.extension);
       if (told.devices.length > 0) this.registrations.push(told);
+    } else if ('since' in told && 'server' in told) {
+      this.lines = [...this.lines.filter(({ id }) => id !== told.id), told];
     } else if ('cost_of_day' in told) {
       this.spendings = [...this.spendings.filter(({ id }) => id !== told.id), told];
     } else if (event === 'ban_ended') {
@@ -164,6 +166,14 @@ export class StandIn {
       case 'GET trunks':
         return json({ items: this.trunks, next: null });
       case 'POST trunks': {
+        const line = this.lines.find(({ id }) => id === name);
+        if (more === 'test' && line) {
+          const { extension, number, shown }: Schemas['NewLineTest'] = JSON.parse(body);
+          if (extension !== '201') return problem(422, 'no_extension', { field: 'extension' });
+          const until = new Date(Date.now() + 300_000).toISOString();
+          this.tell('line', { ...line, test: { extension, number, shown, until, state: 'waiting' } });
+          return void response.writeHead(204).end();
+        }
         const settings: Schemas['TrunkSettings'] = JSON.parse(body);
         if (settings.server === 'a b') return problem(422, 'trunk_server', { field: 'server' });
         const made = { id: 'new', settings, has_secret: settings.secret !== undefined, line: null };

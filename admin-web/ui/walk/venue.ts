@@ -28,7 +28,7 @@ export function furnish(house: StandIn): void {
     trunk('secours', 'Secours', { priority: 20, number: '+33199005678' }),
     trunk('ancienne', 'Ancienne ligne', { enabled: false }),
   ];
-  const line = { registered_until: null, server: '192.0.2.80:5060', calls: 0, status: null, failure: null };
+  const line = { registered_until: null, server: '192.0.2.80:5060', calls: 0, status: null, failure: null, test: null };
   house.lines = [
     { ...line, id: 'operateur', state: 'up', since: ago(86_400), calls: 1 },
     { ...line, id: 'secours', state: 'down', since: ago(90), failure: 'credentials', status: 401 },

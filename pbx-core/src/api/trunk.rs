@@ -2,7 +2,8 @@
 
 use pbx_sip::flow::Transport;
 use pbx_switch::directory::{IdentitySource, MAX_TRUNKS, NumberShape, Secret, SiteKey, Trunk as Line, TrunkKey, normalise};
-use pbx_switch::trunking::{LineState, LineStatus as Known};
+use pbx_switch::event::Event;
+use pbx_switch::trunking::{LineState, LineStatus as Known, LineTestState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -125,6 +126,35 @@ pub struct LineStatus {
     pub registered_until: Option<String>,
     /// Calls on it.
     pub calls: usize,
+    /// A test call that was prepared, and what came of it.
+    pub test: Option<LineTest>,
+}
+
+/// A call that is to show whether a line lets another number than ours pass.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LineTest {
+    /// Whose call.
+    pub extension: String,
+    /// To whom, E.164.
+    pub number: String,
+    /// What it shows, E.164.
+    pub shown: String,
+    /// Until when it may begin, RFC 3339.
+    pub until: String,
+    /// `waiting`, `calling`, `answered`, `failed`
+    pub state: String,
+}
+
+/// A test call to prepare.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLineTest {
+    /// Who will call.
+    pub extension: String,
+    /// Whom: a telephone on which one can read who calls.
+    pub number: String,
+    /// What it is to read there: a number that is not one of the line's.
+    pub shown: String,
 }
 
 /// A line.
@@ -217,6 +247,9 @@ pub async fn create(desk: &Desk, settings: TrunkSettings) -> Result<Trunk, Error
         return Err(Error::Invalid { field: "name", code: "trunk_channels" });
     }
     let line = checked(desk, key_of(&settings.name, &known), settings, None).await?;
+    if line.shows_caller {
+        return Err(UNTESTED);
+    }
     store::trunk::insert(desk.db(), &line).await?;
     desk.directory_changed().await?;
     Ok(shown(desk, &line))
@@ -226,12 +259,28 @@ pub async fn create(desk: &Desk, settings: TrunkSettings) -> Result<Trunk, Error
 pub async fn update(desk: &Desk, id: &str, settings: TrunkSettings) -> Result<Trunk, Error> {
     let _changing = desk.changing().await;
     let known = store::trunk::get(desk.db(), id).await?.ok_or(Error::NotFound)?;
-    let line = checked(desk, known.key.clone(), settings, Some(known.secret)).await?;
+    let line = checked(desk, known.key.clone(), settings, Some(known.secret.clone())).await?;
+    if line.shows_caller && !(known.shows_caller && is_same_account(&known, &line)) && !was_tested(desk, &line) {
+        return Err(UNTESTED);
+    }
     if !store::trunk::update(desk.db(), &line).await? {
         return Err(Error::NotFound);
     }
     desk.directory_changed().await?;
     Ok(shown(desk, &line))
+}
+
+/// Prepares a test call: the next call of that extension to that number goes by this line and shows that number.
+pub async fn test(desk: &Desk, id: &str, new: NewLineTest) -> Result<(), Error> {
+    let line = store::trunk::get(desk.db(), id).await?.filter(|line| line.enabled).ok_or(Error::NotFound)?;
+    let live = desk.live().ok_or(Error::NotFound)?;
+    let directory = desk.directory().await?;
+    let extension = directory.extension(new.extension.trim()).ok_or(Error::Invalid { field: "extension", code: "no_extension" })?;
+    let number = normalise(&new.number).ok_or(Error::Invalid { field: "number", code: "e164" })?;
+    let shown =
+        normalise(&new.shown).filter(|shown| *shown != line.number).ok_or(Error::Invalid { field: "shown", code: "e164" })?;
+    live.switch.tell(Event::TestLine { trunk: line.key, extension: extension.number.clone(), number, shown }).await;
+    Ok(())
 }
 
 /// Removes one.
@@ -241,6 +290,23 @@ pub async fn delete(desk: &Desk, id: &str) -> Result<(), Error> {
         return Err(Error::NotFound);
     }
     desk.directory_changed().await
+}
+
+/// Whether the carrier lets another number pass is known only when a call has shown one.
+const UNTESTED: Error = Error::Invalid { field: "shows_caller", code: "trunk_untested" };
+
+fn is_same_account(known: &Line, line: &Line) -> bool {
+    let account = |line: &Line| (line.server.clone(), line.outbound_proxy.clone(), line.user.clone(), line.number.clone());
+    account(known) == account(line)
+}
+
+fn was_tested(desk: &Desk, line: &Line) -> bool {
+    desk.live().is_some_and(|live| {
+        live.board.read(|status| {
+            let test = status.lines.get(&line.key).and_then(|status| status.test.as_ref());
+            test.is_some_and(|test| test.state == LineTestState::Answered)
+        })
+    })
 }
 
 /// The name in small letters without accents, made unlike every other.
@@ -375,12 +441,43 @@ pub(crate) fn line_shown(status: &Known) -> LineStatus {
         server: status.server.map(|server| server.to_string()),
         registered_until: status.registered_until.map(instant),
         calls: status.calls,
+        test: status.test.as_ref().map(|test| LineTest {
+            extension: test.extension.to_string(),
+            number: test.number.clone(),
+            shown: test.shown.clone(),
+            until: instant(test.until),
+            state: worded(test.state),
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn nobody_elses_number_is_shown_before_a_call_has_shown_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = crate::config::Config { data_dir: folder.path().to_owned(), ..crate::config::Config::default() };
+        let desk = Desk::open(config).await.unwrap();
+        let plain: TrunkSettings = serde_json::from_str(
+            "{\"name\": \"Opérateur\", \"server\": \"carrier.test\", \"user\": \"u\", \"number\": \"0199001234\"}",
+        )
+        .unwrap();
+        let shows = TrunkSettings { shows_caller: true, ..plain.clone() };
+        let untested = |done: Result<Trunk, Error>| {
+            assert!(matches!(done, Err(Error::Invalid { field: "shows_caller", code: "trunk_untested" })), "{done:?}");
+        };
+        untested(create(&desk, shows.clone()).await);
+        let made = create(&desk, plain).await.unwrap();
+        untested(update(&desk, &made.id, shows.clone()).await);
+        // One that was tested before stays so for as long as it is the same account.
+        let mut line = store::trunk::get(desk.db(), &made.id).await.unwrap().unwrap();
+        line.shows_caller = true;
+        store::trunk::update(desk.db(), &line).await.unwrap();
+        assert!(update(&desk, &made.id, TrunkSettings { priority: 7, ..shows.clone() }).await.unwrap().settings.shows_caller);
+        untested(update(&desk, &made.id, TrunkSettings { server: "other.test".into(), ..shows }).await);
+    }
 
     #[test]
     fn a_name_becomes_a_short_name_unlike_every_other() {

@@ -9,7 +9,7 @@ use pbx_sip::flow::Flow;
 use crate::action::SaveKey;
 use crate::call::CallKey;
 use crate::dialplan::Dialplan;
-use crate::directory::{Directory, ExtensionNumber};
+use crate::directory::{Directory, ExtensionNumber, TrunkKey};
 use crate::subscription::message_summary::MessagesWaiting;
 use crate::toll::Payer;
 
@@ -62,6 +62,18 @@ pub enum Event {
         ticket: u64,
         /// The ways.
         ways: Result<Vec<Flow>, pbx_sip::target::ResolveError>,
+    },
+    /// An administrator wishes to know whether a line lets another number than ours pass: the next call of an extension to a number goes
+    /// by it, showing that one.
+    TestLine {
+        /// Which.
+        trunk: TrunkKey,
+        /// Whose call.
+        extension: ExtensionNumber,
+        /// To whom, E.164.
+        number: String,
+        /// What is shown, E.164.
+        shown: String,
     },
     /// Messages wait in the box of an extension, or do not any more.
     MessagesWaiting {

@@ -500,6 +500,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trunks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prepares a test call: the next call of that extension to that number goes by this line and shows that number. */
+        post: operations["post_trunks_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -809,6 +826,20 @@ export interface components {
              * @description The SIP status that said so, if it was one.
              */
             status?: number | null;
+            test?: components["schemas"]["LineTest"] | null;
+        };
+        /** @description A call that is to show whether a line lets another number than ours pass. */
+        LineTest: {
+            /** @description Whose call. */
+            extension: string;
+            /** @description To whom, E.164. */
+            number: string;
+            /** @description What it shows, E.164. */
+            shown: string;
+            /** @description `waiting`, `calling`, `answered`, `failed` */
+            state: string;
+            /** @description Until when it may begin, RFC 3339. */
+            until: string;
         };
         /** @description One message of the stream. */
         LiveEvent: {
@@ -903,6 +934,15 @@ export interface components {
             number: string;
             /** @description Generated if absent. */
             secret?: string | null;
+        };
+        /** @description A test call to prepare. */
+        NewLineTest: {
+            /** @description Who will call. */
+            extension: string;
+            /** @description Whom: a telephone on which one can read who calls. */
+            number: string;
+            /** @description What it is to read there: a number that is not one of the line's. */
+            shown: string;
         };
         /** @description A number to add. */
         NewNumber: {
@@ -2519,6 +2559,38 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not carried out */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_trunks_id_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLineTest"];
+            };
+        };
         responses: {
             204: {
                 headers: {

@@ -8,6 +8,7 @@ import { fieldErrors, notOfFields } from '../shell/field_errors';
 import { notice } from '../shell/notice';
 import { ProblemAlert } from '../shell/problem_alert';
 import { useWords } from '../shell/words';
+import { TestCall } from './test_call';
 import sheet from './trunk.module.css';
 import {
   type Trunk,
@@ -169,6 +170,7 @@ export function TrunkForm({ trunk, onClose }: { trunk: Trunk | null; onClose: ()
                 description={t('trunk.shows_caller_hint')}
                 {...form.getInputProps('shows_caller', { type: 'checkbox' })}
               />
+              {trunk && <TestCall trunk={trunk} />}
               <NumberInput
                 label={t('trunk.calls_per_second')}
                 min={1}

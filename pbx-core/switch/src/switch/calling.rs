@@ -212,6 +212,7 @@ impl Switch {
             self.tell_of_transfer(key, now);
         }
         if answered {
+            self.test_went(key, true);
             // From here on nobody waits for an answer; the pulse asks whether anybody is still there.
             self.wake(key, Some(now.tick + PULSE));
         }
@@ -247,6 +248,7 @@ impl Switch {
         self.tell_of_transfer(key, now);
         self.call_touched(key);
         self.count(key, now);
+        self.test_went(key, false);
         let Some(ongoing) = self.calls.get_mut(&key) else { return };
         ongoing.closing = ongoing.call.open_media().collect();
         let (closed, due) = (ongoing.closing.is_empty(), ongoing.due.take());

@@ -20,7 +20,7 @@ use crate::feature::Told;
 use crate::status::Change;
 use crate::switch::Switch;
 use crate::switch::calling::Begun;
-use crate::trunking::{Line, TrunkFailure, Wish};
+use crate::trunking::{Line, LineStatus, TrunkFailure, Wish};
 
 /// For so long whoever calls a number that somebody has called for help by reaches them, and not whom it leads to usually.
 const CALL_BACK: Duration = Duration::from_secs(30 * 60);
@@ -85,6 +85,7 @@ impl Switch {
                 self.publish(Change::LineGone(key));
             }
         }
+        self.line_tests.keep(|line| wanted.contains_key(line));
         for (key, trunk) in wanted {
             if self.lines.by_key.contains_key(&key) {
                 continue;
@@ -196,7 +197,7 @@ impl Switch {
     pub(super) fn publish_line(&mut self, key: &TrunkKey) {
         let calls = self.calls_on(key);
         if let Some(line) = self.lines.by_key.get(key) {
-            let status = line.status(calls);
+            let status = LineStatus { test: self.line_tests.of(key), ..line.status(calls) };
             self.publish(Change::Line(status));
         }
     }
@@ -218,7 +219,11 @@ impl Switch {
         let directory = std::sync::Arc::clone(&self.directory);
         let mut full = false;
         // What is not known to be down first; and a call for help is tried by every way there is.
-        let lines = directory.lines_of(site);
+        let mut lines = directory.lines_of(site);
+        let test = if emergency { None } else { self.begins_test(key, &caller.number, number, now) };
+        if let Some((line, _)) = &test {
+            lines.retain(|trunk| trunk.key == *line);
+        }
         let usable = |trunk: &&&Trunk| self.lines.by_key.get(&trunk.key).is_some_and(Line::is_usable);
         let mut order: Vec<&Trunk> = lines.iter().filter(usable).copied().collect();
         if emergency {
@@ -241,7 +246,13 @@ impl Switch {
                 self.remember_to_call_back(&own, extension, now.wall);
             }
             let user = if trunk.user.is_empty() { own.trim_start_matches('+') } else { &trunk.user };
-            let mut presented = Presented::new(trunk, user, &caller, &own, visitor, number);
+            let mut presented = match &test {
+                Some((_, shown)) => {
+                    let (open, visitor) = (Trunk { shows_caller: true, ..trunk.clone() }, Identity::new(shown, ""));
+                    Presented::new(&open, user, &visitor, &own, true, number)
+                }
+                None => Presented::new(trunk, user, &caller, &own, visitor, number),
+            };
             if charge.is_some() {
                 self.keep_counting(now);
             }

@@ -12,6 +12,7 @@ mod moving;
 mod publishing;
 mod registering;
 mod subscribing;
+mod testing_lines;
 mod transferring;
 mod written;
 
@@ -99,6 +100,7 @@ pub struct Switch {
     subscriptions_saving: BTreeMap<SaveKey, subscribing::Saving>,
     kept_alive: keeping_alive::KeptAlive,
     charging: charging::Charging,
+    line_tests: testing_lines::Tests,
     /// Of each extension the phone that was turned away last in spite of the right secret.
     turned_away: BTreeMap<ExtensionNumber, (Flow, Barred)>,
     ports: VecDeque<PortPair>,
@@ -174,6 +176,7 @@ impl Switch {
             subscriptions_saving: BTreeMap::new(),
             kept_alive: keeping_alive::KeptAlive::default(),
             charging: charging::Charging::default(),
+            line_tests: testing_lines::Tests::default(),
             turned_away: BTreeMap::new(),
             ports: VecDeque::new(),
             held: BTreeMap::new(),
@@ -219,6 +222,9 @@ impl Switch {
             }
             Event::DialplanChanged { plan, revision } => (self.dialplan, self.plan_revision) = (plan, revision),
             Event::Saved { batch, stored } => self.saved(batch, stored, now),
+            Event::TestLine { trunk, extension, number, shown } => {
+                self.guarded(now, |switch| switch.test_line(trunk, extension, number, shown, now))
+            }
             Event::MessagesWaiting { of, waiting } => self.messages_waiting(of, waiting, now),
             Event::Allow { payer } => self.guarded(now, |switch| switch.allow(payer, now)),
             Event::Text { to, text } => self.guarded(now, |switch| switch.announce(&to, &text, now)),

@@ -11,7 +11,7 @@ use pbx_sip::message::{Builder, Contacts, HeaderName, Message, Method};
 use pbx_sip::target::{ResolveError, Target};
 use serde::{Deserialize, Serialize};
 
-use crate::directory::{Trunk, TrunkKey};
+use crate::directory::{ExtensionNumber, Trunk, TrunkKey};
 use crate::trunking::TrunkFailure;
 
 /// Can calls go by it?
@@ -45,6 +45,37 @@ pub struct LineStatus {
     pub registered_until: Option<Wall>,
     /// Calls on it.
     pub calls: usize,
+    /// A test call that was prepared, and what came of it.
+    pub test: Option<LineTest>,
+}
+
+/// A call that is to show whether a line lets another number than ours pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineTest {
+    /// Whose call.
+    pub extension: ExtensionNumber,
+    /// To whom, E.164.
+    pub number: String,
+    /// What it shows, E.164.
+    pub shown: String,
+    /// Until when it may begin.
+    pub until: Wall,
+    /// How far it is.
+    pub state: LineTestState,
+}
+
+/// How far a test call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineTestState {
+    /// Nobody has dialled yet.
+    Waiting,
+    /// It rings.
+    Calling,
+    /// It was answered: the line carries such a call.
+    Answered,
+    /// It came to nothing.
+    Failed,
 }
 
 /// What a line wants done.
@@ -198,6 +229,7 @@ impl Line {
             server: self.flows.get(self.place).map(|flow| flow.remote),
             registered_until: self.registered_until,
             calls,
+            test: None,
         }
     }
 

@@ -4,5 +4,5 @@
 mod line;
 mod trunk_failure;
 
-pub use line::{Line, LineState, LineStatus, Wish};
+pub use line::{Line, LineState, LineStatus, LineTest, LineTestState, Wish};
 pub use trunk_failure::TrunkFailure;

@@ -13,6 +13,7 @@
 //! | `line: a priority=2 channels=1`, `off a`, `number: +33199001234 201`, `state: a up` | a carrier and its account, which is given up; a number of the house; what the pages show |
 //! | `toll: minutes_of_hour=2 house.cost_of_hour=1 countries=CH alerted=203`, `spent: 201 2 minutes_of_hour`, `allow 201` | what calls may cost; minutes within the hour, and the ceiling reached; an administrator lets go on |
 //! | `access: 201 networks=10.0.0.0/8 encryption=always`, `own 192.0.2.0/24`, `turned away: 201 network` | from where phones may come, and how; the house's own networks; what the pages show of a phone that came in another way |
+//! | `test a 201 +33639981234 +33199005678`, `tested: a answered` | 201's next call there goes by that line and shows that number; what came of it |
 //! | `moved 198.51.100.7` | the router has another address |
 //! | `messages 201 2/1`, `subscriptions: 1`, `publications: 1` | new and old messages wait for an extension; what is on disk |
 //! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `rebound 203`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
@@ -214,6 +215,21 @@ impl House {
             "own" => {
                 self.switch.open_door(vec![rest.parse().unwrap()], Vec::new(), self.now);
                 self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "test" => {
+                let words: Vec<&str> = rest.split(' ').collect();
+                let [trunk, extension, number, shown] = words[..] else { panic!("test LINE EXTENSION NUMBER SHOWN") };
+                let (trunk, extension) = (TrunkKey(trunk.to_owned()), ExtensionNumber::new(extension).unwrap());
+                self.tell(Event::TestLine { trunk, extension, number: number.to_owned(), shown: shown.to_owned() });
+            }
+            "tested" => {
+                let (line, wanted) = rest.split_once(' ').unwrap();
+                let state = self.lines[line].test.as_ref().map(|test| serde_json::to_value(test.state).unwrap());
+                self.equal(
+                    state.and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default(),
+                    wanted.to_owned(),
+                    "the test",
+                );
             }
             "moved" => self.tell(Event::OuterMoved { address: rest.parse().unwrap() }),
             "turned" => {

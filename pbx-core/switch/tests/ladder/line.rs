@@ -438,3 +438,26 @@ fn after_a_restart_a_line_registers_by_itself() {
     ",
     );
 }
+
+#[test]
+fn a_test_call_shows_another_number_once_and_says_what_came_of_it() {
+    climb(
+        "test call",
+        "
+        phones: 201 202
+        line: a mode=static probe=0   line: b mode=static probe=0 priority=20
+        test b 201 +33639981234 +33199005678   tested: b waiting
+        202 -> INVITE 0639981234   a <- INVITE {From: +33199001234}   a -> 486   a <- ACK   202 <- 486   202 -> ACK   record: busy
+        201 -> INVITE 0639980002   a <- INVITE {From: +33199001234}   a -> 486   a <- ACK   201 <- 486   201 -> ACK   record: busy
+        201 -> INVITE 0639981234   b <- INVITE {From: <sip:+33199005678@} {P-Asserted-Identity: +33199001234}   tested: b calling
+        b -> 200   b <- ACK   201 <- 200   201 -> ACK   tested: b answered
+        201 -> BYE   201 <- 200   b <- BYE   b -> 200 BYE   record: answered   tested: b answered
+        201 -> INVITE 0639981234   a <- INVITE {From: +33199001234}   a -> 486   a <- ACK   201 <- 486   201 -> ACK   record: busy
+        test b 201 +33639981234 +33199005678
+        201 -> INVITE 0639981234   b <- INVITE   b -> 438   b <- ACK   201 <- 503   201 -> ACK   record: line_refused   tested: b failed
+        test b 201 +33639981234 +33199005678   wait 301s
+        201 -> INVITE 0639981234   a <- INVITE   a -> 486   a <- ACK   201 <- 486   201 -> ACK   record: busy   tested: b waiting
+        off a   off b
+    ",
+    );
+}
