@@ -17,6 +17,7 @@ use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use pbx_core::transport::challenges::Challenges;
 use pbx_core::transport::https::{Https, Stream};
+use pbx_core::transport::visitors::{Visit, Visitors};
 use pbx_core::transport::websocket::{MAX_MESSAGE, SUBPROTOCOL, WebSocket, WebSockets};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
@@ -39,10 +40,14 @@ pub async fn serve(http: TcpListener, https: Option<Https>, admin: Router, webso
             }))
             .into_make_service_with_connect_info::<Peer>()
     };
-    let plain = async { axum::serve(http, router(admin.clone())).await };
+    let visitors = Visitors::default();
+    let plain = async { axum::serve(Bounded { door: http, visitors: visitors.clone() }, router(admin.clone())).await };
     let secured = async {
         match https {
-            Some(https) => axum::serve(Secured(https), router(admin_web::secured(admin.clone()))).await,
+            Some(https) => {
+                axum::serve(Bounded { door: Secured(https), visitors: visitors.clone() }, router(admin_web::secured(admin.clone())))
+                    .await
+            }
             None => std::future::pending().await,
         }
     };
@@ -60,17 +65,41 @@ struct Peer {
     secured: bool,
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Peer {
+impl Connected<IncomingStream<'_, Bounded<TcpListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Bounded<TcpListener>>) -> Peer {
         let remote = *stream.remote_addr();
-        Peer { local: stream.io().local_addr().unwrap_or(remote), remote, secured: false }
+        Peer { local: stream.io().stream().local_addr().unwrap_or(remote), remote, secured: false }
     }
 }
 
-impl Connected<IncomingStream<'_, Secured>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Secured>) -> Peer {
+impl Connected<IncomingStream<'_, Bounded<Secured>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Bounded<Secured>>) -> Peer {
         let remote = *stream.remote_addr();
-        Peer { local: stream.io().get_ref().0.local_addr().unwrap_or(remote), remote, secured: true }
+        Peer { local: stream.io().stream().get_ref().0.local_addr().unwrap_or(remote), remote, secured: true }
+    }
+}
+
+/// A door with room for so many.
+struct Bounded<D> {
+    door: D,
+    visitors: Visitors,
+}
+
+impl<D: Listener<Addr = SocketAddr>> Listener for Bounded<D> {
+    type Io = Visit<D::Io>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Visit<D::Io>, SocketAddr) {
+        loop {
+            let (stream, remote) = self.door.accept().await;
+            if let Some(visit) = self.visitors.admit(stream, remote.ip()) {
+                return (visit, remote);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.door.local_addr()
     }
 }
 

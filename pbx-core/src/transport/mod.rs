@@ -16,4 +16,5 @@ pub mod tcp;
 pub mod tls;
 pub mod trust;
 pub mod udp;
+pub mod visitors;
 pub mod websocket;
