@@ -37,7 +37,7 @@ export function SpendingSection() {
       </Group>
       <ProblemAlert reason={toll.error} />
       {toll.data && (
-        <p className={sheet.sentence} data-testid="toll-rules">
+        <p className={`${sheet.sentence} ${sheet.above}`} data-testid="toll-rules">
           {countries ? t('toll.countries_open', { countries }) : t('toll.countries_closed')}{' '}
           {toll.data.alerted.length > 0
             ? t('toll.alerted', { numbers: toll.data.alerted.join(', ') })

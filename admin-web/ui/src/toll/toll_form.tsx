@@ -88,7 +88,7 @@ export function TollForm({ toll, onClose }: { toll: Toll; onClose: () => void })
           />
           {(['extension', 'house'] as const).map((whose) => (
             <Fieldset key={whose} legend={whose === 'house' ? t('toll.ceilings_house') : t('toll.ceilings_extension')}>
-              <Group grow align="flex-start">
+              <Group grow align="flex-end">
                 {BOUNDS.map((bound) => (
                   <NumberInput
                     key={bound}

@@ -22,7 +22,8 @@ mod update;
 use pbx_media_words::LegKey;
 use pbx_sip::dialog::DialogId;
 use pbx_sip::entropy::Entropy;
-use pbx_sip::message::{Scheme, Uri};
+use pbx_sip::flow::Flow;
+use pbx_sip::message::{Builder, HeaderName, Scheme, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey, Stack};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -45,20 +46,20 @@ pub(crate) fn is_sips(uri: &str) -> bool {
 }
 
 /// A way to a phone.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Way {
     /// The URI to address.
     pub contact: String,
     /// The way to it.
-    pub flow: pbx_sip::flow::Flow,
+    pub flow: Flow,
     /// Proxies on it, the nearest first (RFC 3327).
     pub path: Vec<String>,
 }
 
 impl Way {
     /// A request that takes it.
-    pub fn taken_by(&self, request: pbx_sip::message::Builder) -> pbx_sip::message::Builder {
-        self.path.iter().fold(request, |request, proxy| request.header(pbx_sip::message::HeaderName::Route, proxy))
+    pub fn taken_by(&self, request: Builder) -> Builder {
+        self.path.iter().fold(request, |request, proxy| request.header(HeaderName::Route, proxy))
     }
 }
 

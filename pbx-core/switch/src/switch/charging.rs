@@ -1,6 +1,7 @@
 //! Calls to the outside are counted while they go on; who has reached a ceiling is cut off, calls nobody any more but for help, and those
 //! who look after the house are told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_sip::clock::{Now, Tick};
@@ -11,8 +12,8 @@ use crate::call::{CallKey, Outcome};
 use crate::dialplan::Step;
 use crate::directory::{ExtensionNumber, Money};
 use crate::status::Change;
-use crate::switch::Switch;
-use crate::toll::{Ceiling, Ledger, Payer, Spent};
+use crate::switch::{Ongoing, Switch};
+use crate::toll::{Ceiling, Ledger, Payer, Spent, TollChange};
 
 /// How often running calls are counted: so late a ceiling may be noticed.
 const OFTEN: Duration = Duration::from_secs(5);
@@ -80,7 +81,7 @@ impl Switch {
         let rows = talked
             .into_iter()
             .map(|(payer, per_minute, talked)| self.charging.ledger.spend(&payer, talked.min(most), per_minute, now.wall));
-        let changes = rows.map(|spent| Kept::Toll(crate::toll::TollChange::Put(spent))).collect();
+        let changes = rows.map(|spent| Kept::Toll(TollChange::Put(spent))).collect();
         // Soon: who ends the process does not open a ceiling.
         self.save(changes, true);
     }
@@ -93,7 +94,7 @@ impl Switch {
 
     /// Who is stopped now, and who may go on; the pages see it, and calls that may not go on end.
     pub(super) fn judge_spending(&mut self, now: Now) {
-        let directory = std::sync::Arc::clone(&self.directory);
+        let directory = Arc::clone(&self.directory);
         if let Some(forget) = self.charging.ledger.forget(now.wall) {
             self.save(vec![Kept::Toll(forget)], false);
         }
@@ -102,8 +103,7 @@ impl Switch {
         for (payer, ceiling) in stopped {
             self.actions.push_back(Action::CeilingReached { payer, ceiling, alerted: directory.toll.alerted.clone() });
         }
-        let stopped =
-            |ongoing: &crate::switch::Ongoing| ongoing.call.charges().any(|charge| self.stopped_by(Some(charge)).is_some());
+        let stopped = |ongoing: &Ongoing| ongoing.call.charges().any(|charge| self.stopped_by(Some(charge)).is_some());
         let cut: Vec<CallKey> = self.calls.iter().filter(|(_, ongoing)| stopped(ongoing)).map(|(key, _)| *key).collect();
         for key in cut {
             self.with_call(key, now, |call, outside| {

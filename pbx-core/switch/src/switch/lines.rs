@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pbx_sip::clock::{Now, Tick, Wall};
 use pbx_sip::credentials::Credentials;
+use pbx_sip::entropy::Entropy;
 use pbx_sip::flow::{Flow, source_of};
 use pbx_sip::message::{HeaderName, Message};
 use pbx_sip::stack::{ClientKey, ServerKey};
@@ -155,7 +156,7 @@ impl Switch {
     }
 
     /// A line is told something, and then granted what it wishes.
-    pub(super) fn with_line(&mut self, key: &TrunkKey, now: Now, step: impl FnOnce(&mut Line, &mut pbx_sip::entropy::Entropy)) {
+    pub(super) fn with_line(&mut self, key: &TrunkKey, now: Now, step: impl FnOnce(&mut Line, &mut Entropy)) {
         if let Some(line) = self.lines.by_key.get_mut(key) {
             step(line, &mut self.entropy);
         }

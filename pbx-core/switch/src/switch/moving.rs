@@ -1,6 +1,6 @@
 //! The router has another address: whoever is beyond it is told, lines by registering anew, phones in a call by an offer that names it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use pbx_sip::clock::Now;
 use pbx_sip::flow::Flow;
@@ -16,7 +16,7 @@ impl Switch {
         let seen = |flow: Flow| {
             let remote = flow.remote.ip();
             let beyond = remote.is_ipv4() == outer.is_ipv4() && !door.is_own(remote);
-            let local = std::net::SocketAddr::new(if beyond { outer } else { flow.local.ip() }, flow.local.port());
+            let local = SocketAddr::new(if beyond { outer } else { flow.local.ip() }, flow.local.port());
             Flow { local, ..flow }
         };
         self.registrar.seen_anew(seen);
