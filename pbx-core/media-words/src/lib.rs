@@ -2,6 +2,7 @@
 //! What control and media say to each other: plain data, nothing shared. Commands go in, events come out.
 //! Media knows legs and ports; it knows neither SDP nor calls.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -67,6 +68,85 @@ pub struct Payload {
     pub clock_hz: u32,
 }
 
+/// How packets are protected: cipher and authentication of SRTP, by the names of RFC 4568 6.2, RFC 6188 6 and RFC 7714 14.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Suite {
+    /// AES-128 in counter mode, tags of 80 bits: what everybody can.
+    AesCm128HmacSha1_80,
+    /// The same with tags of 32 bits for sound.
+    AesCm128HmacSha1_32,
+    /// AES-256 in counter mode.
+    AesCm256HmacSha1_80,
+    /// AES-128-GCM.
+    AeadAes128Gcm,
+    /// AES-256-GCM.
+    AeadAes256Gcm,
+}
+
+impl Suite {
+    /// Every one.
+    pub const ALL: [Suite; 5] = [
+        Suite::AesCm128HmacSha1_80,
+        Suite::AesCm128HmacSha1_32,
+        Suite::AesCm256HmacSha1_80,
+        Suite::AeadAes128Gcm,
+        Suite::AeadAes256Gcm,
+    ];
+
+    /// As `a=crypto` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Suite::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
+            Suite::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
+            Suite::AesCm256HmacSha1_80 => "AES_256_CM_HMAC_SHA1_80",
+            Suite::AeadAes128Gcm => "AEAD_AES_128_GCM",
+            Suite::AeadAes256Gcm => "AEAD_AES_256_GCM",
+        }
+    }
+
+    /// Octets of a master key.
+    pub fn key_octets(self) -> usize {
+        match self {
+            Suite::AesCm128HmacSha1_80 | Suite::AesCm128HmacSha1_32 | Suite::AeadAes128Gcm => 16,
+            Suite::AesCm256HmacSha1_80 | Suite::AeadAes256Gcm => 32,
+        }
+    }
+
+    /// Octets of a master salt.
+    pub fn salt_octets(self) -> usize {
+        match self {
+            Suite::AesCm128HmacSha1_80 | Suite::AesCm128HmacSha1_32 | Suite::AesCm256HmacSha1_80 => 14,
+            Suite::AeadAes128Gcm | Suite::AeadAes256Gcm => 12,
+        }
+    }
+}
+
+/// The key of one direction of a leg's media. It never shows itself.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterKey {
+    /// For what.
+    pub suite: Suite,
+    /// Key, then salt.
+    pub octets: Vec<u8>,
+    /// Octets of the identifier that each packet bears, 0 for none (RFC 3711 3.1).
+    pub mki_octets: u8,
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKey({}, ..)", self.suite.name())
+    }
+}
+
+/// The keys of a leg whose media is protected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// Of what we send.
+    pub ours: MasterKey,
+    /// Of what the peer sends.
+    pub theirs: MasterKey,
+}
+
 /// What one leg is to do; each `Expect` replaces the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -90,6 +170,9 @@ pub enum Command {
         direction: Direction,
         /// What was negotiated, both ways, in the order of preference.
         payloads: Vec<Payload>,
+        /// Of media that is protected; without them it is plain, and what is plain is refused with them. A key that is the same as before
+        /// goes on as it is.
+        keys: Option<Keys>,
     },
     /// Let these two hear each other, until `Split` or `Close`.
     Join {

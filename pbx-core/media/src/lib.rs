@@ -10,10 +10,12 @@ mod numbers;
 mod pace;
 mod plane;
 mod ports;
+mod protection;
 mod relay;
 mod reports;
 pub mod rtcp;
 pub mod rtp;
+mod srtp;
 mod worker;
 
 pub use plane::{Plane, PlaneConfig, PlaneError, Sink};

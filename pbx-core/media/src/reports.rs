@@ -4,7 +4,7 @@
 use pbx_media_words::Reported;
 
 use crate::numbers::Numbers;
-use crate::rtcp::{self, Block, CNAME, Compound, LONGEST, Packet, Sent};
+use crate::rtcp::{self, Block, CNAME, Compound, Packet, Sent};
 use crate::rtp::{Header, Reception};
 
 /// The stream that we send on a leg: the partner's packets, under the SSRC and numbers of the first partner (`continuity`).
@@ -149,7 +149,7 @@ impl Reports {
     /// Writes a report: of what we send if we do, of what we hear if we do. `wall_us` counts from 1970. How long it is.
     pub fn report(
         &mut self,
-        into: &mut [u8; LONGEST],
+        into: &mut [u8],
         sending: &Sending,
         reception: &mut Reception,
         (now_us, wall_us, next_us): (u64, u64, u64),
@@ -195,6 +195,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rtcp::LONGEST;
 
     const WALL_US: u64 = 1_764_000_000_000_000;
 

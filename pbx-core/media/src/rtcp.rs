@@ -148,7 +148,7 @@ pub const LONGEST: usize = 28 + BLOCK + NAMED;
 const NAMED: usize = 4 + 4 + 2 + CNAME + 2;
 
 /// Writes a compound: a report, then who it is from. How long it is.
-pub fn write(into: &mut [u8; LONGEST], ssrc: u32, sent: Option<&Sent>, block: Option<&Block>, cname: &[u8; CNAME]) -> usize {
+pub fn write(into: &mut [u8], ssrc: u32, sent: Option<&Sent>, block: Option<&Block>, cname: &[u8; CNAME]) -> usize {
     let mut end = 0;
     let mut put = |octets: &[u8]| {
         if let Some(place) = into.get_mut(end..end + octets.len()) {

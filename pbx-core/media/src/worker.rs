@@ -20,13 +20,19 @@ use crate::leg::{Channel, Line, Received, is_binding_request};
 use crate::pace::Pace;
 use crate::plane::{PlaneConfig, PlaneError, Sink};
 use crate::ports::Ports;
+use crate::protection::Protection;
 use crate::relay::Path;
 use crate::reports::Reports;
 use crate::rtcp::{LONGEST, is_rtcp};
 use crate::rtp::Header;
+use crate::srtp::ADDED;
 
 /// The bell's place among what is waited for.
 const BELL: u64 = u64::MAX;
+
+/// The longest packet that is taken, and room for what sealing adds.
+const LONGEST_PACKET: usize = 2048;
+const BUFFER: usize = LONGEST_PACKET + ADDED;
 
 /// Ready sockets taken from one wait.
 const BATCH: usize = 256;
@@ -61,6 +67,7 @@ struct Leg {
     pair: PortPair,
     rtp: Line,
     rtcp: Line,
+    protection: Protection,
     path: Path,
     reports: Reports,
     partner: Option<usize>,
@@ -82,10 +89,12 @@ impl Leg {
 
     /// Reports to the peer.
     fn report(&mut self, now_us: u64, wall_us: u64, next_us: u64) {
-        let mut octets = [0; LONGEST];
+        let mut octets = [0; LONGEST + ADDED];
         let (sending, reception) = (&self.path.sending, &mut self.path.reception);
         let length = self.reports.report(&mut octets, sending, reception, (now_us, wall_us, next_us));
-        self.rtcp.send(&octets[..length]);
+        if let Some(sealed) = self.protection.seal(&mut octets, length, Channel::Rtcp) {
+            self.rtcp.send(&octets[..sealed]);
+        }
     }
 }
 
@@ -117,7 +126,7 @@ impl Worker {
     /// Until the plane is dropped.
     pub fn run(mut self) {
         let mut ready = Vec::with_capacity(BATCH);
-        let mut buffer = [0u8; 2048];
+        let mut buffer = [0u8; BUFFER];
         let mut now = now_us();
         self.refill(now);
         while !self.stopped {
@@ -145,9 +154,10 @@ impl Worker {
         }
     }
 
-    fn relay_rtp(&mut self, place: usize, buffer: &mut [u8], now: u64) {
+    fn relay_rtp(&mut self, place: usize, buffer: &mut [u8; BUFFER], now: u64) {
         let Some(Some(leg)) = self.legs.get_mut(place) else { return };
-        let (length, latched) = match leg.rtp.receive(buffer, now, |packet| Header::read(packet).is_some()) {
+        let sane = |packet: &[u8]| Header::read(packet).is_some() && leg.protection.is_genuine(packet, Channel::Rtp);
+        let (length, latched) = match leg.rtp.receive(&mut buffer[..LONGEST_PACKET], now, sane) {
             Received::Nothing => return,
             Received::Refused => {
                 leg.path.refused += 1;
@@ -161,6 +171,10 @@ impl Worker {
         if is_binding_request(&buffer[..length]) {
             return;
         }
+        let Some(length) = leg.protection.open(&mut buffer[..length], Channel::Rtp) else {
+            leg.path.refused += 1;
+            return;
+        };
         let packet = &mut buffer[..length];
         let Some(fate) = leg.path.packet(packet, now) else { return };
         leg.last_packet_us = now;
@@ -172,7 +186,8 @@ impl Worker {
         if partner.path.direction.sends() {
             packet[1] = packet[1] & 128 | number;
             let header = partner.path.continuity.pass(fate.header, packet, fate.clock_hz, now);
-            if partner.rtp.send(packet) {
+            let Some(sealed) = partner.protection.seal(buffer, length, Channel::Rtp) else { return };
+            if partner.rtp.send(&buffer[..sealed]) {
                 partner.path.sent += 1;
                 if partner.path.sending.count(&header, fate.clock_hz, length - header.payload_at, now) {
                     partner.reports.begin_stream();
@@ -181,14 +196,17 @@ impl Worker {
         }
     }
 
-    fn hear_rtcp(&mut self, place: usize, buffer: &mut [u8], now: u64) {
+    fn hear_rtcp(&mut self, place: usize, buffer: &mut [u8; BUFFER], now: u64) {
         let Some(Some(leg)) = self.legs.get_mut(place) else { return };
-        match leg.rtcp.receive(buffer, now, is_rtcp) {
+        let sane = |packet: &[u8]| is_rtcp(packet) && leg.protection.is_genuine(packet, Channel::Rtcp);
+        match leg.rtcp.receive(&mut buffer[..LONGEST_PACKET], now, sane) {
             Received::Nothing => {}
             Received::Refused => leg.path.refused += 1,
             Received::Packet { length, .. } if is_binding_request(&buffer[..length]) => {}
             Received::Packet { length, .. } => {
-                let understood = leg.reports.hear(&buffer[..length], &leg.path.sending, leg.path.sent, now);
+                let opened = leg.protection.open(&mut buffer[..length], Channel::Rtcp);
+                let understood =
+                    opened.is_some_and(|length| leg.reports.hear(&buffer[..length], &leg.path.sending, leg.path.sent, now));
                 leg.path.refused += u64::from(!understood);
             }
         }
@@ -211,12 +229,13 @@ impl Worker {
     fn carry_out(&mut self, command: Command, now: u64) {
         match command {
             Command::Open { leg, ports } => self.open(leg, ports, now),
-            Command::Expect { leg, remote, direction, payloads } => {
+            Command::Expect { leg, remote, direction, payloads, keys } => {
                 let Some(place) = self.by_key.get(&leg).copied() else { return };
                 if let Some(Some(leg)) = self.legs.get_mut(place) {
                     leg.rtp.announce(remote.rtp, now);
                     leg.rtcp.announce(remote.rtcp, now);
                     leg.path.expect(direction, payloads);
+                    leg.protection.expect(keys.as_ref());
                     (leg.last_packet_us, leg.told_silent) = (now, false);
                 }
                 self.translate(place);
@@ -274,6 +293,7 @@ impl Worker {
             pair,
             rtp,
             rtcp,
+            protection: Protection::default(),
             path: Path::default(),
             reports,
             partner: None,

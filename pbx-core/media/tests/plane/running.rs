@@ -74,7 +74,7 @@ impl Running {
 
     pub fn expect(&self, leg: LegKey, remote: Remote, direction: Direction) {
         let payloads = vec![Payload { number: 8, encoding: "PCMA".to_owned(), clock_hz: 8000 }];
-        self.tell(Command::Expect { leg, remote, direction, payloads });
+        self.tell(Command::Expect { leg, remote, direction, payloads, keys: None });
     }
 
     pub fn close(&self, leg: LegKey) -> Figures {
