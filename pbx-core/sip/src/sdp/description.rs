@@ -5,13 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::sdp::Crypto;
+
 /// A description that no call can be built on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SdpError {
     /// Not SDP: 400.
     #[error("malformed session description")]
     Malformed,
-    /// No audio over plain RTP in it: 488.
+    /// No audio over RTP in it: 488.
     #[error("no audio stream that can be relayed")]
     NoAudio,
     /// An address that is a name, or more streams or formats than anybody needs: 488.
@@ -110,6 +112,39 @@ pub struct Stream {
     pub line: (String, String, String),
 }
 
+/// Whether a stream is to be protected, by the profile of its `m=` line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Profile {
+    /// `RTP/AVP`: plain, or protected if both sides name keys (RFC 8643).
+    #[default]
+    Avp,
+    /// `RTP/AVPF`: the same; feedback (RFC 4585) is not sent by us.
+    Avpf,
+    /// `RTP/SAVP`: protected (RFC 3711).
+    Savp,
+    /// `RTP/SAVPF`: protected (RFC 5124).
+    Savpf,
+}
+
+impl Profile {
+    const ALL: [Profile; 4] = [Profile::Avp, Profile::Avpf, Profile::Savp, Profile::Savpf];
+
+    /// As an `m=` line names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Profile::Avp => "RTP/AVP",
+            Profile::Avpf => "RTP/AVPF",
+            Profile::Savp => "RTP/SAVP",
+            Profile::Savpf => "RTP/SAVPF",
+        }
+    }
+
+    /// Is nothing plain taken?
+    pub fn is_protected(self) -> bool {
+        matches!(self, Profile::Savp | Profile::Savpf)
+    }
+}
+
 /// A peer's description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
@@ -123,6 +158,10 @@ pub struct Description {
     pub formats: Vec<Format>,
     /// Milliseconds of sound in a packet, if it wishes one.
     pub ptime_ms: Option<u32>,
+    /// Whether it is to be protected.
+    pub profile: Profile,
+    /// The keys of what it will send, in its order of preference.
+    pub crypto: Vec<Crypto>,
     /// Every `m=` line in order.
     pub streams: Vec<Stream>,
     /// Which of them is the audio that the fields above describe.
@@ -133,6 +172,9 @@ pub struct Description {
 const MAX_STREAMS: usize = 16;
 const MAX_FORMATS: usize = 48;
 
+/// Keys of one stream that are read.
+const MAX_CRYPTO: usize = 16;
+
 impl Description {
     /// Reads SDP. Octets of other alphabets (a session name in Latin-1) are no reason to refuse a call.
     pub fn parse(octets: &[u8]) -> Result<Description, SdpError> {
@@ -141,8 +183,8 @@ impl Description {
         if session.medias.len() > MAX_STREAMS {
             return Err(SdpError::Unusable);
         }
-        let is_audio = |media: &&sdp_types::Media| media.media == "audio" && media.proto == "RTP/AVP" && media.port != 0;
-        let audio = session.medias.iter().position(|media| is_audio(&media)).ok_or(SdpError::NoAudio)?;
+        let (audio, profile, crypto) =
+            session.medias.iter().enumerate().find_map(|(place, media)| audio(place, media)).ok_or(SdpError::NoAudio)?;
         let media = &session.medias[audio];
         let connection = media.connections.first().or(session.connection.as_ref()).ok_or(SdpError::Unusable)?;
         let address = connection.connection_address.split('/').next().unwrap_or_default();
@@ -169,11 +211,23 @@ impl Description {
             .iter()
             .map(|media| Stream { line: (media.media.clone(), media.proto.clone(), media.fmt.clone()) })
             .collect();
-        Ok(Description { rtp, rtcp, direction, formats, ptime_ms, streams, audio })
+        Ok(Description { rtp, rtcp, direction, formats, ptime_ms, profile, crypto, streams, audio })
     }
 }
 
 const DIRECTIONS: [Direction; 4] = [Direction::SendOnly, Direction::RecvOnly, Direction::Inactive, Direction::SendRecv];
+
+/// Is it sound that can be relayed? Then where it stands, and how it is to be protected. One that must be protected and names no key
+/// that can be read cannot; behind it may stand another that can.
+fn audio(place: usize, media: &sdp_types::Media) -> Option<(usize, Profile, Vec<Crypto>)> {
+    let profile = Profile::ALL.into_iter().find(|profile| profile.as_str() == media.proto)?;
+    if media.media != "audio" || media.port == 0 {
+        return None;
+    }
+    let named = media.attributes.iter().filter(|found| found.attribute == "crypto").filter_map(|found| found.value.as_deref());
+    let crypto: Vec<Crypto> = named.filter_map(Crypto::parse).take(MAX_CRYPTO).collect();
+    (!profile.is_protected() || !crypto.is_empty()).then_some((place, profile, crypto))
+}
 
 /// `53020` or `53020 IN IP4 192.0.2.1`
 fn rtcp(value: &str, address: IpAddr) -> Option<SocketAddr> {
@@ -271,12 +325,25 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_read_and_what_must_be_protected_says_so() {
+        let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|2^20\n";
+        let offered = parse(&format!("{PHONE}{key}")).unwrap();
+        assert_eq!((offered.profile, offered.crypto.len()), (Profile::Avp, 1));
+        let demanded = parse(&format!("{PHONE}{key}").replace("RTP/AVP", "RTP/SAVP")).unwrap();
+        assert_eq!((demanded.profile, demanded.crypto[0].octets.len()), (Profile::Savp, 30));
+        // A stream that must be protected by no key that we can read, and the same sound plain.
+        let either = PHONE.replace("m=audio 4000", "m=audio 3000 RTP/SAVP 8\na=crypto:1 UNKNOWN x\nm=audio 4000");
+        let plain = parse(&either).unwrap();
+        assert_eq!((plain.rtp.port(), plain.audio, plain.streams.len()), (4000, 1, 2));
+    }
+
+    #[test]
     fn what_phones_write_and_what_cannot_be_relayed() {
         assert!(Description::parse(PHONE.replace("s=-", "s=Caf\u{e9}").as_bytes()).is_ok(), "LF alone and other alphabets");
         let v6 =
             PHONE.replace("c=IN IP4 192.0.2.1", "c=IN IP6 2001:db8::1").replace("a=ptime:20", "a=rtcp:5000 IN IP6 2001:db8::2");
         assert_eq!(parse(&v6).unwrap().rtcp, "[2001:db8::2]:5000".parse().unwrap());
-        assert_eq!(parse(&PHONE.replace("RTP/AVP", "RTP/SAVP")), Err(SdpError::NoAudio));
+        assert_eq!(parse(&PHONE.replace("RTP/AVP", "RTP/SAVP")), Err(SdpError::NoAudio), "protected, by no key");
         assert_eq!(parse(&PHONE.replace("m=audio", "m=video")), Err(SdpError::NoAudio));
         assert_eq!(parse(&PHONE.replace("8 96 101", "101")), Err(SdpError::NoFormat));
         assert_eq!(parse("hello"), Err(SdpError::Malformed));

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::sdp::{Description, Direction, Format, Stream};
+use crate::sdp::{Crypto, Description, Direction, Format, Profile, Stream};
 
 /// Our side of one session. The version rises with every description that differs from the one before (RFC 3264 8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,12 @@ pub struct Local {
     pub session: u64,
     /// `o=` session version, of the last description written.
     pub version: u64,
+    /// Keys of ours, one for each suite that we offer or have answered with.
+    pub crypto: Vec<Crypto>,
+    /// That of them which was agreed on, under the tag of the offer.
+    pub agreed_crypto: Option<Crypto>,
+    /// We offer nothing plain.
+    pub must_protect: bool,
     /// What was written last, without its `o=` line.
     written: String,
 }
@@ -26,7 +32,16 @@ pub struct Local {
 impl Local {
     /// A session that nothing was said of yet.
     pub fn new(address: IpAddr, rtp: u16, session: u64) -> Local {
-        Local { address, rtp, session, version: session, written: String::new() }
+        Local {
+            address,
+            rtp,
+            session,
+            version: session,
+            crypto: Vec::new(),
+            agreed_crypto: None,
+            must_protect: false,
+            written: String::new(),
+        }
     }
 
     /// It listens at another address from now on; what is said next is new. True if something was said before.
@@ -35,18 +50,21 @@ impl Local {
         !std::mem::take(&mut self.written).is_empty()
     }
 
-    /// An offer of one audio stream.
+    /// An offer of one audio stream, with the keys that we have.
     pub fn offer(&mut self, formats: &[Format], direction: Direction, ptime_ms: Option<u32>) -> Bytes {
-        let audio = self.audio(formats, direction, ptime_ms);
+        let profile = if self.must_protect { Profile::Savp } else { Profile::Avp };
+        let audio = self.audio((profile, &self.crypto), formats, direction, ptime_ms);
         self.write(&audio)
     }
 
-    /// An answer: the audio stream with the formats agreed on, every other stream of the offer refused in its place (RFC 3264 6).
+    /// An answer: the audio stream with the formats and the key agreed on, every other stream of the offer refused in its place
+    /// (RFC 3264 6).
     pub fn answer(&mut self, offer: &Description, formats: &[Format], direction: Direction) -> Bytes {
         let mut streams = String::new();
         for (place, Stream { line: (media, proto, fmt) }) in offer.streams.iter().enumerate() {
             if place == offer.audio {
-                streams.push_str(&self.audio(formats, direction, offer.ptime_ms));
+                let protection = (offer.profile, self.agreed_crypto.as_slice());
+                streams.push_str(&self.audio(protection, formats, direction, offer.ptime_ms));
             } else {
                 let _ = write!(streams, "m={media} 0 {proto} {fmt}\r\n");
             }
@@ -54,8 +72,14 @@ impl Local {
         self.write(&streams)
     }
 
-    fn audio(&self, formats: &[Format], direction: Direction, ptime_ms: Option<u32>) -> String {
-        let mut text = format!("m=audio {} RTP/AVP", self.rtp);
+    fn audio(
+        &self,
+        (profile, crypto): (Profile, &[Crypto]),
+        formats: &[Format],
+        direction: Direction,
+        ptime_ms: Option<u32>,
+    ) -> String {
+        let mut text = format!("m=audio {} {}", self.rtp, profile.as_str());
         for format in formats {
             let _ = write!(text, " {}", format.number);
         }
@@ -75,6 +99,9 @@ impl Local {
             if let Some(parameters) = &format.parameters {
                 let _ = write!(text, "a=fmtp:{} {parameters}\r\n", format.number);
             }
+        }
+        for crypto in crypto {
+            let _ = write!(text, "a=crypto:{crypto}\r\n");
         }
         if let Some(ptime_ms) = ptime_ms {
             let _ = write!(text, "a=ptime:{ptime_ms}\r\n");
@@ -136,6 +163,20 @@ mod tests {
         let version = local.version;
         local.offer(&offer.formats, Direction::SendOnly, None);
         assert_eq!(local.version, version + 1);
+    }
+
+    #[test]
+    fn keys_stand_in_offers_and_in_answers_that_took_one() {
+        let key = |tag: u32, octet: u8| Crypto { tag, suite: "AES_CM_128_HMAC_SHA1_80".into(), octets: vec![octet; 30], mki_octets: 0 };
+        let formats = peer(OFFER).formats;
+        let mut local = Local::new("192.0.2.9".parse().unwrap(), 7000, 5);
+        (local.crypto, local.must_protect) = (vec![key(1, 7), key(2, 8)], true);
+        let offer = Description::parse(&local.offer(&formats, Direction::SendRecv, None)).unwrap();
+        assert_eq!((offer.profile, &offer.crypto), (Profile::Savp, &local.crypto));
+        let mut answering = Local::new("192.0.2.10".parse().unwrap(), 8000, 6);
+        answering.agreed_crypto = Some(key(2, 9));
+        let answer = Description::parse(&answering.answer(&offer, &formats, Direction::SendRecv)).unwrap();
+        assert_eq!((answer.profile, answer.crypto), (Profile::Savp, vec![key(2, 9)]));
     }
 
     #[test]
