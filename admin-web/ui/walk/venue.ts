@@ -55,8 +55,8 @@ export function furnish(house: StandIn): void {
       started_at: ago(197),
       answered_at: ago(185),
       legs: [
-        { party: '+33639981234', codec: 'PCMA', quality: sound('fair', 3.1, 41) },
-        { party: '201', codec: 'PCMA', quality: sound('good', 0, 1.2) },
+        { party: '+33639981234', codec: 'PCMA', protected: false, quality: sound('fair', 3.1, 41) },
+        { party: '201', codec: 'PCMA', protected: false, quality: sound('good', 0, 1.2) },
       ],
     },
     {
@@ -79,7 +79,7 @@ export function furnish(house: StandIn): void {
       state: 'held',
       started_at: ago(4000),
       answered_at: ago(3990),
-      legs: [{ party: '210', codec: 'OPUS', quality: { ...sound('good', 0, 8), to: null, round_trip_ms: null } }],
+      legs: [{ party: '210', codec: 'OPUS', protected: true, quality: { ...sound('good', 0, 8), to: null, round_trip_ms: null } }],
     },
   ];
   house.records = records();

@@ -39,6 +39,8 @@ pub struct CallLeg {
     pub party: String,
     /// What it speaks.
     pub codec: Option<String>,
+    /// Its sound is protected (SRTP).
+    pub protected: bool,
     /// How it hears and is heard, so far; null before any sound.
     pub quality: Option<Quality>,
 }
@@ -88,7 +90,12 @@ pub(crate) fn shown(call: &LiveCall) -> Call {
         legs: call
             .legs
             .iter()
-            .map(|leg| CallLeg { party: leg.party.clone(), codec: leg.codec.clone(), quality: quality(&leg.figures) })
+            .map(|leg| CallLeg {
+                party: leg.party.clone(),
+                codec: leg.codec.clone(),
+                protected: leg.protected,
+                quality: quality(&leg.figures),
+            })
             .collect(),
     }
 }

@@ -39,6 +39,8 @@ pub struct Leg {
     pub end: String,
     /// What it spoke.
     pub codec: Option<String>,
+    /// Its sound was protected (SRTP).
+    pub protected: bool,
     /// From it.
     pub packets_received: u64,
     /// To it.
@@ -180,6 +182,7 @@ fn shown(record: &Record) -> CallRecord {
         ended_at: instant(leg.ended),
         end: leg.end.clone(),
         codec: leg.codec.clone(),
+        protected: leg.protected,
         packets_received: leg.figures.packets_received,
         packets_sent: leg.figures.packets_sent,
         packets_lost: leg.figures.packets_lost,

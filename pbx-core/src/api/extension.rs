@@ -48,6 +48,8 @@ pub struct Extension {
     pub networks: Vec<String>,
     /// `optional`, `beyond_own_networks`, `always`: when its phones must come by TLS.
     pub encryption: String,
+    /// Who must come by TLS speaks protected too (SRTP).
+    pub protects_sound: bool,
     /// RFC 3339.
     pub created_at: String,
 }
@@ -110,6 +112,9 @@ pub struct ExtensionChange {
     /// `optional`, `beyond_own_networks`, `always`
     #[serde(default)]
     pub encryption: Option<String>,
+    /// Who must come by TLS speaks protected too (SRTP).
+    #[serde(default)]
+    pub protects_sound: Option<bool>,
 }
 
 /// What an import has created.
@@ -169,6 +174,9 @@ pub async fn update(desk: &Desk, number: &str, change: ExtensionChange) -> Resul
     if let Some(code) = change.encryption {
         let known = Encryption::ALL.into_iter().find(|known| known.code() == code);
         stored.extension.access.encryption = known.ok_or(invalid(("encryption", "encryption")))?;
+    }
+    if let Some(protects_sound) = change.protects_sound {
+        stored.extension.access.sound = protects_sound;
     }
     save(desk, &stored).await?;
     Ok(shown(desk, &stored))
@@ -272,6 +280,7 @@ fn shown(desk: &Desk, stored: &StoredExtension) -> Extension {
         devices,
         networks: entry.access.networks.iter().map(ToString::to_string).collect(),
         encryption: entry.access.encryption.code().to_owned(),
+        protects_sound: entry.access.sound,
         created_at: instant(pbx_sip::clock::Wall(stored.created_at)),
     }
 }
@@ -473,10 +482,11 @@ mod tests {
         let guarded = ExtensionChange {
             networks: Some(vec![" 192.168.1.0/24".into(), "2001:db8::/32".into()]),
             encryption: Some("always".into()),
+            protects_sound: Some(true),
             ..ExtensionChange::default()
         };
         let guarded = update(&desk, "201", guarded).await.unwrap();
-        assert_eq!((guarded.networks.len(), guarded.encryption.as_str()), (2, "always"));
+        assert_eq!((guarded.networks.len(), guarded.encryption.as_str(), guarded.protects_sound), (2, "always", true));
         for (networks, encryption, field) in [
             (vec!["here".to_owned()], None, "networks"),
             (vec!["10.0.0.1".into(); 21], None, "networks"),

@@ -39,6 +39,12 @@ pub struct TrunkSettings {
     /// `udp`, `tcp` or `tls`; absent for what the names say.
     #[serde(default)]
     pub transport: Option<String>,
+    /// Its sound is protected (SRTP), both ways.
+    #[serde(default)]
+    pub protects_sound: bool,
+    /// Seconds for which a registration is asked: 60 to 86400; 0 for as long as we choose.
+    #[serde(default)]
+    pub register_s: u32,
     /// The account.
     #[serde(default)]
     pub user: String,
@@ -368,6 +374,8 @@ async fn checked(desk: &Desk, key: TrunkKey, settings: TrunkSettings, secret: Op
             .collect(),
         outbound_proxy: settings.outbound_proxy.trim().to_owned(),
         transport,
+        protects_sound: settings.protects_sound,
+        register_s: settings.register_s,
         user: settings.user.trim().to_owned(),
         auth_user: settings.auth_user.trim().to_owned(),
         secret: settings.secret.map(Secret).or(secret).unwrap_or_default(),
@@ -409,6 +417,8 @@ fn settings(line: &Line) -> TrunkSettings {
         more_servers: line.more_servers.clone(),
         outbound_proxy: line.outbound_proxy.clone(),
         transport: line.transport.map(worded),
+        protects_sound: line.protects_sound,
+        register_s: line.register_s,
         user: line.user.clone(),
         auth_user: line.auth_user.clone(),
         secret: None,

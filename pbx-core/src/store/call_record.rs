@@ -281,6 +281,7 @@ pub(crate) mod tests {
             ended: Wall(3),
             end: "answered".to_owned(),
             codec: None,
+            protected: false,
             figures: Figures::default(),
         }
     }

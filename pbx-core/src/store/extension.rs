@@ -125,7 +125,8 @@ mod tests {
             let mut changed = stored("201").extension;
             (changed.name, changed.email, changed.enabled) = ("Régie".to_owned(), None, false);
             changed.ha1 = Ha1::of("201", "realm", "another");
-            changed.access = Access { networks: vec!["192.0.2.0/24".parse().unwrap()], encryption: Encryption::Always };
+            changed.access =
+                Access { networks: vec!["192.0.2.0/24".parse().unwrap()], encryption: Encryption::Always, sound: true };
             assert!(update(&db, &changed).await.unwrap());
             assert_eq!(all(&db).await.unwrap()[0].extension, changed);
             assert!(!update(&db, &stored("202").extension).await.unwrap());

@@ -122,6 +122,8 @@ pub struct LiveLeg {
     pub party: String,
     /// What it speaks: `PCMA`.
     pub codec: Option<String>,
+    /// Its sound is protected (SRTP).
+    pub protected: bool,
     /// What was counted so far.
     pub figures: Figures,
 }
@@ -147,7 +149,12 @@ impl LiveCall {
             legs: call
                 .legs()
                 .filter(|leg| leg.state == LegState::Answered)
-                .map(|leg| LiveLeg { party: leg.party.clone(), codec: leg.codec(), figures: leg.figures })
+                .map(|leg| LiveLeg {
+                    party: leg.party.clone(),
+                    codec: leg.codec(),
+                    protected: leg.is_protected(),
+                    figures: leg.figures,
+                })
                 .collect(),
         }
     }

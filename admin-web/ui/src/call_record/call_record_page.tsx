@@ -196,7 +196,10 @@ function Sounds({ record }: { record: CallRecord }) {
                               .join(', ')
                           : t('call_record.not_reported')}
                       </Table.Td>
-                      <Table.Td>{leg.codec ?? '–'}</Table.Td>
+                      <Table.Td>
+                        {leg.codec ?? '–'}
+                        {leg.protected && ` (${t('call_record.protected')})`}
+                      </Table.Td>
                     </Table.Tr>,
                   ]
                 : [],

@@ -81,6 +81,7 @@ function Edit({ extension }: { extension: Extension }) {
       enabled: extension.enabled,
       networks: extension.networks,
       encryption: extension.encryption,
+      protects_sound: extension.protects_sound,
     },
   });
   return (
@@ -124,6 +125,13 @@ function Edit({ extension }: { extension: Extension }) {
             { value: 'always', label: t('extension.encryption_always') },
           ]}
           {...form.getInputProps('encryption')}
+        />
+        <Switch
+          label={t('extension.protects_sound')}
+          description={t('extension.protects_sound_hint')}
+          disabled={form.values.encryption === 'optional'}
+          withThumbIndicator={false}
+          {...form.getInputProps('protects_sound', { type: 'checkbox' })}
         />
         <TagsInput
           label={t('extension.networks')}

@@ -42,6 +42,8 @@ const EMPTY: TrunkSettings = {
   believes: ['p_asserted_identity', 'from'],
   says: 'p_asserted_identity',
   shows_caller: false,
+  protects_sound: false,
+  register_s: 0,
   channels: 2,
   calls_per_second: 1,
   priority: 10,
@@ -164,6 +166,12 @@ export function TrunkForm({ trunk, onClose }: { trunk: Trunk | null; onClose: ()
                   ...['udp', 'tcp', 'tls'].map((value) => ({ value, label: value.toUpperCase() })),
                 ]}
               />
+              <Checkbox
+                label={t('trunk.protects_sound')}
+                description={t('trunk.protects_sound_hint')}
+                {...form.getInputProps('protects_sound', { type: 'checkbox' })}
+              />
+              <NumberInput label={t('trunk.register_s')} min={0} max={86400} {...form.getInputProps('register_s')} />
               <Shapes form={form} />
               <Checkbox
                 label={t('trunk.shows_caller')}

@@ -1,3 +1,5 @@
+//! Packets that are known, packets of the corpora, another implementation, and any octets.
+
 use std::path::{Path, PathBuf};
 
 use pbx_media_words::Suite;

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn keys_stand_in_offers_and_in_answers_that_took_one() {
-        let key = |tag: u32, octet: u8| Crypto { tag, suite: "AES_CM_128_HMAC_SHA1_80".into(), octets: vec![octet; 30], mki_octets: 0 };
+        let key =
+            |tag: u32, octet: u8| Crypto { tag, suite: "AES_CM_128_HMAC_SHA1_80".into(), octets: vec![octet; 30], mki_octets: 0 };
         let formats = peer(OFFER).formats;
         let mut local = Local::new("192.0.2.9".parse().unwrap(), 7000, 5);
         (local.crypto, local.must_protect) = (vec![key(1, 7), key(2, 8)], true);

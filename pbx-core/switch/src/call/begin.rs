@@ -6,6 +6,7 @@ use pbx_sip::message::{HeaderName, Message};
 use pbx_sip::sdp::{Description, SdpError};
 use pbx_sip::stack::ServerKey;
 
+use crate::call::keying::{Sound, is_answerable};
 use crate::call::line::ByLine;
 use crate::call::session_timer::is_too_brief;
 use crate::call::{Call, CallKey, Identity, Leg, Outside, brand, is_sips};
@@ -31,6 +32,8 @@ pub struct Beginning<'a> {
     pub server: ServerKey,
     /// The way it came.
     pub flow: Flow,
+    /// Whether their sound is protected.
+    pub sound: Sound,
     /// The line by which it came, if it is from outside.
     pub line: Option<ByLine>,
 }
@@ -38,7 +41,7 @@ pub struct Beginning<'a> {
 impl Call {
     /// Leg A, offered. The status to refuse with, if its INVITE cannot be worked on.
     pub fn begin(beginning: Beginning<'_>, outside: &mut Outside<'_>) -> Result<Call, u16> {
-        let Beginning { key, caller, identity, dialled, trace, plan_revision, invite, server, flow, line } = beginning;
+        let Beginning { key, caller, identity, dialled, trace, plan_revision, invite, server, flow, sound, line } = beginning;
         if is_too_brief(invite) {
             return Err(422);
         }
@@ -46,12 +49,15 @@ impl Call {
         let dialog = Dialog::uas(invite, &tag).map_err(|_| 400u16)?;
         let body = invite.body();
         let offer = if body.is_empty() { None } else { Some(Description::parse(&body).map_err(refused)?) };
+        if offer.as_ref().is_some_and(|offer| !is_answerable(offer, sound)) {
+            return Err(488);
+        }
         let party = caller.as_str().to_owned();
         let mut a = Leg::new(&party, flow, outside);
         a.sips = is_sips(invite.request_uri());
         a.ability.learn(invite);
         a.of_house = matches!(caller, Caller::Extension(_));
-        a.line = line;
+        (a.line, a.sound) = (line, sound);
         a.user_agent = invite.header(HeaderName::UserAgent).map(|value| String::from_utf8_lossy(value).chars().take(120).collect());
         outside.index.dialogs.insert(dialog.id.clone(), (key, a.key));
         outside.index.servers.insert(server, (key, a.key));

@@ -43,10 +43,11 @@ impl Call {
         } else {
             let read = Description::parse(&offer).map_err(refused).and_then(|offer| {
                 let formats = agreed(&offer.formats, &leg.formats);
-                if formats.is_empty() { Err(488) } else { Ok((offer, formats)) }
+                let taken = !formats.is_empty() && leg.described(offer, outside.entropy);
+                if taken { Ok(formats) } else { Err(488) }
             });
             match read {
-                Ok((offer, formats)) => (leg.formats, leg.remote) = (formats, Some(offer)),
+                Ok(formats) => leg.formats = formats,
                 Err(status) => {
                     outside.stack.respond(server, Builder::response_to(request, status, None).build(), outside.now);
                     return Signal::Nothing;

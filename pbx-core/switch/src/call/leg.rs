@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::call::ability::{ALLOW, Ability, SUPPORTED};
 use crate::call::identity::{Identity, Side};
+use crate::call::keying::Sound;
 use crate::call::line::ByLine;
 use crate::call::reliable::{Early, Reliable};
 use crate::call::session_timer::SessionTimer;
@@ -89,6 +90,9 @@ pub struct Leg {
     /// The octets of an INVITE that is not done with: theirs until its ACK, ours until its final response; else none.
     #[serde(with = "octets")]
     pub invite: Bytes,
+    /// Whether its sound is protected.
+    #[serde(default)]
+    pub sound: Sound,
     /// Our side of its session.
     pub local: Option<Local>,
     /// Its ports of ours, until media has closed them.
@@ -142,6 +146,7 @@ impl Leg {
             acknowledged: false,
             client: None,
             invite: Bytes::new(),
+            sound: Sound::default(),
             local: None,
             ports: None,
             remote: None,
@@ -165,6 +170,8 @@ impl Leg {
         // Bound to every address: the SDP names the one this phone reached us by.
         let address = if ports.address.is_unspecified() { self.flow.local.ip() } else { ports.address };
         self.local = Some(Local::new(address, ports.rtp, outside.entropy.u64() >> 2));
+        self.prepare_keys(outside.entropy);
+        self.agree_on_key(outside.entropy);
         self.ports = Some(ports);
         outside.media.push_back(Command::Open { leg: self.key, ports });
         true
@@ -186,7 +193,7 @@ impl Leg {
             .map(|format| Payload { number: format.number, encoding: format.encoding.clone(), clock_hz: format.clock_hz })
             .collect();
         let remote = Remote { rtp: remote.rtp, rtcp: remote.rtcp };
-        outside.media.push_back(Command::Expect { leg: self.key, remote, direction, payloads });
+        outside.media.push_back(Command::Expect { leg: self.key, remote, direction, payloads, keys: self.keys() });
     }
 
     /// Accepts the INVITE that waits, with our side of the session: the answer to its offer, or an offer of ours where it made none.
@@ -318,6 +325,7 @@ impl Leg {
             ended,
             end,
             codec: self.answered.and(self.codec()),
+            protected: self.answered.is_some() && self.is_protected(),
             figures: self.figures,
         }
     }

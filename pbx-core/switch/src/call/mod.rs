@@ -6,6 +6,7 @@ mod begin;
 mod brand;
 mod hold;
 pub mod identity;
+mod keying;
 mod leg;
 pub mod line;
 mod model;
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub use begin::Beginning;
 pub use identity::Identity;
+pub use keying::Sound;
 pub use leg::{Leg, LegState};
 pub use model::{Call, Signal};
 pub use pbx_media_words::{Figures, Reported};
@@ -80,6 +82,8 @@ pub struct Phone {
     pub name: String,
     /// It is of the house, and has its rights.
     pub of_house: bool,
+    /// Whether its sound is protected.
+    pub sound: Sound,
     /// It is reached by a line to the outside, and this is how.
     pub by_line: Option<line::Presented>,
 }

@@ -173,6 +173,7 @@ impl Call {
             200..=299 => self.accepted(place, client, message, outside),
             401 | 407 if self.b[place].line.is_some() => self.ring_with_secret(place, message, outside),
             430 if let Some(signal) = self.ring_by_other_way(place, outside) => signal,
+            415 | 488 | 606 if let Some(signal) = self.ring_protected(place, outside) => signal,
             422 if self.b[place].takes_longer_interval(message) => self.ring_again(place, outside),
             _ if self.b[place].line.is_some() => self.leg_refused(place, Refusal::of_line_status(status), outside),
             _ => self.leg_refused(place, Refusal::of_status(status), outside),

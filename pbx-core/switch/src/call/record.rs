@@ -53,6 +53,9 @@ pub struct LegRecord {
     pub end: String,
     /// What it spoke: `PCMA`.
     pub codec: Option<String>,
+    /// Its sound was protected (SRTP).
+    #[serde(default)]
+    pub protected: bool,
     /// What was counted.
     pub figures: Figures,
 }

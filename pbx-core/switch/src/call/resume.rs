@@ -57,7 +57,10 @@ impl Call {
         }
         for leg in std::iter::once(&mut self.a).chain(&mut self.b) {
             match (leg.state, leg.client) {
-                (LegState::Answered, _) => leg.accept(outside),
+                (LegState::Answered, _) => {
+                    leg.accept(outside);
+                    leg.wish_new_key(outside.entropy);
+                }
                 (LegState::Over, Some(client)) => outside.stack.cancel(client, None, outside.now),
                 (LegState::Offered | LegState::Ringing | LegState::Over, _) => {}
             }
@@ -65,6 +68,7 @@ impl Call {
         if let Some(reliable) = self.a.said_reliably() {
             self.say(reliable.said, Some(reliable), outside);
         }
+        self.ask_what_is_wished(outside);
         // Without its INVITE nobody can be told that it was answered.
         if self.a.state == LegState::Offered && self.a.server.is_none() {
             self.hang_up(Outcome::Lost, outside)

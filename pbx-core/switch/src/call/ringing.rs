@@ -9,6 +9,7 @@ use pbx_sip::stack::ClientKey;
 
 use crate::call::ability::{ALLOW, SUPPORTED, requires};
 use crate::call::identity::{Identity, Side, wishes_privacy};
+use crate::call::keying::is_answerable;
 use crate::call::reason::ELSEWHERE;
 use crate::call::reliable::Progress;
 use crate::call::transfer::codecs;
@@ -22,6 +23,7 @@ impl Call {
         leg.other_ways.clone_from(&phone.other_ways);
         leg.user_agent.clone_from(&phone.user_agent);
         leg.sips = is_sips(contact);
+        leg.sound = phone.sound;
         // The caller's ports first: nobody is rung whose answer could not be taken.
         if !self.a.open(outside) || !leg.open(outside) {
             return false;
@@ -82,24 +84,32 @@ impl Call {
 
     /// Asks a phone again that finds the interval of its session timer too short (RFC 4028 7.3): the same INVITE under the next number.
     pub(crate) fn ring_again(&mut self, place: usize, outside: &mut Outside<'_>) -> Signal {
-        let key = self.key;
-        let leg = &mut self.b[place];
-        let Some(before) = leg.client.take() else { return Signal::Nothing };
-        outside.index.clients.remove(&before);
-        if leg.state == LegState::Over {
+        if self.b[place].state == LegState::Over || self.ask_to_ring(place, None, outside) {
             return Signal::Nothing;
         }
+        self.leg_refused(place, Refusal::Unreachable, outside)
+    }
+
+    /// The INVITE of a phone once more, under the next number, with another offer if there is one. False if it cannot be.
+    pub(crate) fn ask_to_ring(&mut self, place: usize, offer: Option<Bytes>, outside: &mut Outside<'_>) -> bool {
+        let key = self.key;
+        let leg = &mut self.b[place];
+        let Some(before) = leg.client.take() else { return false };
+        outside.index.clients.remove(&before);
         let Some((invite, number)) = outside.stack.sent(before).and_then(|sent| Some((sent.clone(), sent.cseq().ok()?.number)))
         else {
-            return self.leg_refused(place, Refusal::Unreachable, outside);
+            return false;
         };
         let anew = [HeaderName::Via, HeaderName::CSeq, HeaderName::SessionExpires, HeaderName::MinSe];
-        let again = leg.timed_request(Builder::again(&invite, &anew).header(HeaderName::CSeq, format!("{} INVITE", number + 1)));
-        let client = outside.stack.request(again, leg.flow, outside.now);
+        let mut again = Builder::again(&invite, &anew).header(HeaderName::CSeq, format!("{} INVITE", number + 1));
+        if let Some(offer) = offer {
+            again = again.body("application/sdp", offer);
+        }
+        let client = outside.stack.request(leg.timed_request(again), leg.flow, outside.now);
         leg.invite = outside.stack.sent(client).map(|invite| invite.bytes().clone()).unwrap_or_default();
         leg.client = Some(client);
         outside.index.clients.insert(client, (key, leg.key));
-        Signal::Nothing
+        true
     }
 
     /// A phone cannot be reached by the way it was rung: by the next one, if it has another (RFC 5626 5.3). None if it has not.
@@ -129,7 +139,7 @@ impl Call {
     }
 
     /// What a phone that is rung is offered.
-    fn offered(&self) -> Vec<Format> {
+    pub(crate) fn offered(&self) -> Vec<Format> {
         let Some(said) = self.a.remote.as_ref().map(|remote| &remote.formats) else { return usual_formats() };
         if self.a.state != LegState::Answered {
             return said.clone();
@@ -257,7 +267,7 @@ impl Call {
         let taken = agreed(&self.offered(), &answer.formats);
         // Where they number a format otherwise than our offer did, they are sent their own number.
         let theirs = agreed(&answer.formats, &taken);
-        if theirs.is_empty() {
+        if theirs.is_empty() || !is_answerable(&answer, self.b[place].sound) {
             return false;
         }
         if self.a.state == LegState::Answered {
@@ -280,7 +290,9 @@ impl Call {
         }
         let b = &mut self.b[place];
         b.formats = theirs;
-        b.remote = Some(answer);
+        if !b.described(answer, outside.entropy) {
+            return false;
+        }
         b.expect(outside);
         if self.a.remote.is_some() {
             self.a.expect(outside);

@@ -23,7 +23,7 @@ use crate::call::{Call, CallKey, Leg, LegState, Outcome, Outside, Signal};
 pub(crate) enum Wish {
     /// That the session goes on, and whom it is with now.
     Refresh,
-    /// That it takes the same session from another address of ours.
+    /// That it takes the same session from another address of ours, or under another key.
     Anew,
     /// That it speaks these formats, under its own numbers.
     Offer(Vec<Format>),
@@ -68,8 +68,14 @@ impl Leg {
     pub(crate) fn moved(&mut self, flow: Flow) {
         let before = std::mem::replace(&mut self.flow, flow).local.ip();
         let Some(local) = self.local.as_mut().filter(|local| local.address == before && before != flow.local.ip()) else { return };
-        let described = local.moved(flow.local.ip());
-        if described && matches!(self.asking.wish, None | Some(Wish::Refresh)) {
+        if local.moved(flow.local.ip()) {
+            self.wish_anew();
+        }
+    }
+
+    /// Wishes that it takes the same session as we describe it now.
+    pub(crate) fn wish_anew(&mut self) {
+        if matches!(self.asking.wish, None | Some(Wish::Refresh)) {
             self.asking.wish = Some(Wish::Anew);
         }
     }
@@ -106,13 +112,15 @@ impl Leg {
         if formats.is_empty() {
             return Err(488);
         }
+        if !self.described(offer.clone(), outside.entropy) {
+            return Err(488);
+        }
         let local = self.local.as_mut().ok_or(488u16)?;
         let answer = local.answer(&offer, &formats, offer.direction.mirrored());
         self.formats = formats;
         if let Some(early) = self.early.first_mut() {
-            early.answer = Some(offer.clone());
+            early.answer = Some(offer);
         }
-        self.remote = Some(offer);
         self.expect(outside);
         Ok(answer)
     }
@@ -122,11 +130,10 @@ impl Leg {
         let Ok(answer) = Description::parse(body) else { return false };
         // Where they number a format otherwise than our offer did, they are sent their own number.
         let formats = agreed(&answer.formats, &agreed(&self.formats, &answer.formats));
-        if formats.is_empty() {
+        if formats.is_empty() || !self.described(answer, outside.entropy) {
             return false;
         }
         self.formats = formats;
-        self.remote = Some(answer);
         self.expect(outside);
         true
     }

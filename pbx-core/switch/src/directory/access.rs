@@ -16,8 +16,10 @@ const MAX_NETWORKS: usize = 20;
 pub struct Access {
     /// Only from these; from everywhere if there are none.
     pub networks: Vec<Network>,
-    /// What must be encrypted.
+    /// When they must come encrypted.
     pub encryption: Encryption,
+    /// Who must come encrypted speaks encrypted too (SRTP).
+    pub sound: bool,
 }
 
 /// When a phone must come by TLS or a WebSocket over it.
@@ -77,12 +79,20 @@ impl Access {
         if !self.networks.is_empty() && !self.networks.iter().any(|network| network.contains(ip)) {
             return Some(Barred::Network);
         }
-        let must = match self.encryption {
+        (self.must_encrypt(ip, is_own) && !flow.transport.is_secured()).then_some(Barred::Encryption)
+    }
+
+    /// Is nothing spoken in clear with a phone that comes by this way?
+    pub fn protects_sound(&self, flow: &Flow, is_own: impl Fn(IpAddr) -> bool) -> bool {
+        self.sound && self.must_encrypt(flow.remote.ip(), is_own)
+    }
+
+    fn must_encrypt(&self, ip: IpAddr, is_own: impl Fn(IpAddr) -> bool) -> bool {
+        match self.encryption {
             Encryption::Optional => false,
             Encryption::BeyondOwnNetworks => !is_own(ip),
             Encryption::Always => true,
-        };
-        (must && !flow.transport.is_secured()).then_some(Barred::Encryption)
+        }
     }
 
     /// Are there not too many networks?
@@ -112,10 +122,12 @@ mod tests {
             (&[][..], Encryption::Always, "192.168.2.7", Transport::Ws, Some(Barred::Encryption)),
             (&[][..], Encryption::Always, "192.168.2.7", Transport::Tls, None),
         ] {
-            let access = Access { networks: networks(list), encryption };
+            let access = Access { networks: networks(list), encryption, sound: true };
             let remote = (ip.parse::<IpAddr>().unwrap(), 5060).into();
             let flow = Flow { transport, local: "192.0.2.254:5060".parse().unwrap(), remote, connection: ConnectionId(0) };
             assert_eq!(access.bars(&flow, |ip| own.contains(ip)), barred, "{access:?} {ip} {transport:?}");
+            let must = encryption == Encryption::Always || encryption == Encryption::BeyondOwnNetworks && ip.starts_with("203");
+            assert_eq!(access.protects_sound(&flow, |ip| own.contains(ip)), must, "{access:?} {ip}");
         }
     }
 }

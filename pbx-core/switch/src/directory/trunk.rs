@@ -70,6 +70,10 @@ pub struct Trunk {
     pub outbound_proxy: String,
     /// How, where the names do not say.
     pub transport: Option<Transport>,
+    /// Its sound is protected (SRTP), both ways.
+    pub protects_sound: bool,
+    /// Seconds for which a registration is asked; 0 for as long as we choose.
+    pub register_s: u32,
     /// The account.
     pub user: String,
     /// The user name of its secret, where that is another.
@@ -182,6 +186,9 @@ impl Trunk {
         if !(1..=1_000).contains(&self.calls_per_second) {
             return fault("calls_per_second", "trunk_channels");
         }
+        if self.register_s != 0 && !(60..=86_400).contains(&self.register_s) {
+            return fault("register_s", "trunk_register");
+        }
         if self.probe_s != 0 && !(15..=3_600).contains(&self.probe_s) {
             return fault("probe_s", "trunk_probe");
         }
@@ -293,7 +300,7 @@ mod tests {
     fn what_cannot_be_is_told_by_its_field() {
         assert_eq!(line().check(), Ok(()));
         type Broken = (&'static str, fn(&mut Trunk));
-        let broken: [Broken; 13] = [
+        let broken: [Broken; 14] = [
             ("transport", |line| line.transport = Some(Transport::Wss)),
             ("key", |line| line.key.0 = "Opérateur".into()),
             ("name", |line| line.name = " ".into()),
@@ -307,6 +314,7 @@ mod tests {
             ("number", |line| line.number = "0199001234".into()),
             ("channels", |line| line.channels = 0),
             ("probe_s", |line| line.probe_s = 1),
+            ("register_s", |line| line.register_s = 59),
         ];
         for (field, breaks) in broken {
             let mut broken = line();

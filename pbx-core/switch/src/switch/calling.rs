@@ -12,7 +12,7 @@ use pbx_sip::stack::ServerKey;
 use crate::action::Action;
 use crate::call::identity::wishes_privacy;
 use crate::call::line::ByLine;
-use crate::call::{Beginning, Call, CallKey, Identity, Outcome, Outside, Phone, Refusal, Signal, Way, is_sips};
+use crate::call::{Beginning, Call, CallKey, Identity, Outcome, Outside, Phone, Refusal, Signal, Sound, Way, is_sips};
 use crate::dialplan::{CallFacts, Caller, Destination, RefusalReason, Step, Trace, decide};
 use crate::feature::{Feature, Told, Word};
 use crate::registrar::{Binding, gruu};
@@ -85,6 +85,10 @@ impl Switch {
             let response = self.reply(message, refusal.status()).header(HeaderName::RetryAfter, "10").build();
             return self.stack.respond(key, response, now);
         }
+        let sound = match &line {
+            Some(line) => self.sound_on(&line.trunk),
+            None => self.sound_with(caller.as_str(), &flow),
+        };
         self.next_call += 1;
         let call_key = CallKey(self.next_call);
         let plan_revision = self.plan_revision;
@@ -100,6 +104,7 @@ impl Switch {
                 invite: message,
                 server: key,
                 flow,
+                sound,
                 line,
             };
             Call::begin(beginning, &mut outside)
@@ -167,7 +172,8 @@ impl Switch {
                         (!sips || binding.flow.transport.is_secured()) && only_for.is_none_or(|gr| gruu::is_named(binding, gr))
                     };
                     let bindings = self.registrar.bindings(number.as_str()).iter().filter(kept);
-                    let phones = phones_of(bindings, self.name_of(number.as_str()));
+                    let mut phones = phones_of(bindings, self.name_of(number.as_str()));
+                    phones.iter_mut().for_each(|phone| phone.sound = self.sound_with(number.as_str(), &phone.way.flow));
                     let mut rung = 0;
                     for phone in &phones {
                         self.with_call(key, now, |call, outside| {
@@ -376,6 +382,7 @@ pub(super) fn phones_of<'a>(bindings: impl Iterator<Item = &'a Binding>, name: &
                     user_agent: binding.user_agent.clone(),
                     name: name.to_owned(),
                     of_house: true,
+                    sound: Sound::default(),
                     by_line: None,
                 };
                 phones.push((binding, phone));

@@ -8,6 +8,7 @@ use pbx_sip::flow::{Flow, Transport, source_of};
 use pbx_sip::stun;
 
 use crate::action::Action;
+use crate::call::Sound;
 use crate::directory::{ExtensionNumber, Network};
 use crate::door::{Ban, BanChange, Offence};
 use crate::registrar::Binding;
@@ -71,6 +72,18 @@ impl Switch {
             None => {}
         }
         barred.is_none()
+    }
+
+    /// How we speak of the sound of an extension's phone that is there.
+    pub(super) fn sound_with(&self, account: &str, flow: &Flow) -> Sound {
+        let extension = self.directory.extension(account);
+        if extension.is_some_and(|extension| extension.access.protects_sound(flow, |ip| self.door.is_own(ip))) {
+            Sound::MustBeProtected
+        } else if flow.transport.is_secured() {
+            Sound::MayBeProtected
+        } else {
+            Sound::Plain
+        }
     }
 
     /// From where phones may come has changed: those that may not any more are gone, and nobody is said to be turned away who is not.

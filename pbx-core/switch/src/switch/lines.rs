@@ -14,7 +14,7 @@ use pbx_sip::target::ResolveError;
 
 use crate::action::Action;
 use crate::call::line::{ByLine, Presented, arrived, called};
-use crate::call::{CallKey, Identity, Outcome, Phone, Refusal, Signal, Way};
+use crate::call::{CallKey, Identity, Outcome, Phone, Refusal, Signal, Sound, Way};
 use crate::dialplan::{Caller, Destination, RefusalReason, Step};
 use crate::directory::{ExtensionNumber, SiteKey, Trunk, TrunkKey};
 use crate::feature::Told;
@@ -266,6 +266,7 @@ impl Switch {
                 user_agent: None,
                 name: String::new(),
                 of_house: false,
+                sound: sound_of(trunk),
                 by_line: Some(presented),
             };
             let mut rung = false;
@@ -282,6 +283,11 @@ impl Switch {
             return;
         }
         self.tell(key, if full { Told::Refused(Refusal::LinesBusy) } else { Told::Unregistered }, now);
+    }
+
+    /// How we speak of the sound of a call that came by a line.
+    pub(super) fn sound_on(&self, key: &TrunkKey) -> Sound {
+        self.directory.trunks.get(key).map(sound_of).unwrap_or_default()
     }
 
     /// Is there a channel? For a call for help one is made.
@@ -392,4 +398,9 @@ pub(super) fn as_a_visitor(destination: Destination, steps: &mut Vec<Step>) -> D
         }
         Destination::Extension(_) | Destination::Refuse(_) => destination,
     }
+}
+
+/// How we speak of the sound of a line: as its carrier wants it.
+fn sound_of(trunk: &Trunk) -> Sound {
+    if trunk.protects_sound { Sound::MustBeProtected } else { Sound::Plain }
 }

@@ -238,6 +238,7 @@ impl Switch {
             return self.refuse(key, message, status, now);
         }
         let name = self.name_of(extension.as_str()).to_owned();
+        let sound = self.sound_with(extension.as_str(), &flow);
         let caller = Caller::Extension(extension);
         let begun = {
             let identity = Identity::new(caller.as_str(), &name);
@@ -253,6 +254,7 @@ impl Switch {
                 invite: message,
                 server: key,
                 flow,
+                sound,
                 line: None,
             };
             Call::begin(beginning, &mut self.outside(now))

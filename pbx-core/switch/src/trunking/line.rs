@@ -99,7 +99,7 @@ const PAUSE_WHEN_REFUSED: Duration = Duration::from_secs(300);
 /// How long names are believed before they are looked up again.
 const LOOKED_UP_FOR: Duration = Duration::from_secs(300);
 
-/// What we wish for, and the least a registrar may give.
+/// What we wish for where nobody says otherwise, and the least a registrar may give.
 const EXPIRES_S: u32 = 600;
 const LEAST_S: u32 = 30;
 const MOST_S: u32 = 86_400;
@@ -151,6 +151,7 @@ pub struct Line {
 impl Line {
     /// A line that begins now.
     pub fn new(trunk: Trunk, domain: &str, entropy: &mut Entropy, now: Now) -> Line {
+        let expires_s = if trunk.register_s == 0 { EXPIRES_S } else { trunk.register_s };
         let mut line = Line {
             token: entropy.token(),
             call_id: format!("{}@{domain}", entropy.token()),
@@ -166,7 +167,7 @@ impl Line {
             failure: None,
             registered_until: None,
             refresh_at: None,
-            expires_s: EXPIRES_S,
+            expires_s,
             cseq: 0,
             challenge: None,
             answered: false,

@@ -20,6 +20,7 @@
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
+//! | `keys: 201 202s`, `keys: none` | whose sound is protected, by the keys that each side told the other; `keys=savp` (or `avp`, `none`) of a description, and of a phone's own, `keys=savp:SUITE` |
 //! | `numbers: 202 97=OPUS` | which payload number a phone is sent |
 //! | `ports: 2`, `calls: 1`, `record: busy 202=busy`, `trace: to_outside turned`, `caller: 201`, `bindings: 201 2`, `kept: 201 3` (keep-alives), `banned: 192.0.2.1`, `drained` | what must be so |
 //!
@@ -206,6 +207,7 @@ impl House {
                 for (name, value) in rest.split(' ').filter_map(|word| word.split_once('=')) {
                     match name {
                         "networks" => access.networks = value.split(',').map(|network| network.parse().unwrap()).collect(),
+                        "sound" => access.sound = value == "yes",
                         _ => access.encryption = Encryption::ALL.into_iter().find(|one| one.code() == value).unwrap(),
                     }
                 }
@@ -320,6 +322,10 @@ impl House {
             "reborn" => {
                 let written = serde_json::to_string(&self.switch.write()).unwrap();
                 self.restart(serde_json::from_str(&written).unwrap());
+                // A leg whose sound is protected is offered a new key by each process.
+                if self.plane.legs.values().any(|leg| leg.promised.as_ref().is_some_and(|promised| promised.keys.is_some())) {
+                    return;
+                }
                 // What the second process writes, a third one reads and writes just so.
                 let second = serde_json::to_string(&self.switch.write()).unwrap();
                 let mut third = self.begin();
@@ -328,6 +334,7 @@ impl House {
             }
             "media" => self.media(rest),
             "numbers" => self.numbers(rest),
+            "keys" => self.keys(rest),
             "ports" => self.equal(self.plane.legs.len().to_string(), rest.to_owned(), "open legs"),
             "banned" => {
                 let banned: Vec<String> = self.banned.iter().map(ToString::to_string).collect();
@@ -380,6 +387,7 @@ impl House {
             number: words.value("own").unwrap_or("+33199001234").to_owned(),
             called: shape("shape"),
             caller: shape("shape"),
+            protects_sound: words.value("keys") == Some("savp"),
             shows_caller: words.value("shows") == Some("caller"),
             channels: count("channels", 4),
             calls_per_second: count("rate", 100),
@@ -557,7 +565,7 @@ impl House {
         if words.has("nosdp") {
             self.assert(described.is_none(), "it has a description");
         }
-        let asks = words.has("sdp") || words.value("codecs").is_some() || words.value("dir").is_some();
+        let asks = ["codecs", "dir", "keys"].iter().any(|name| words.value(name).is_some()) || words.has("sdp");
         let Some(described) = described.filter(|_| asks) else {
             return self.assert(!asks, &format!("it has no description:\n{}", text.0));
         };
@@ -566,6 +574,9 @@ impl House {
         }
         if let Some(direction) = words.value("dir") {
             self.equal(described.direction, direction.to_owned(), "the direction");
+        }
+        if let Some(keys) = words.value("keys") {
+            self.equal(described.keys, keys.to_owned(), "how it is protected");
         }
     }
 
@@ -761,6 +772,23 @@ impl House {
         }
         wanted.sort();
         self.equal(heard.join(", "), wanted.join(", "), "who hears whom");
+    }
+
+    /// `201 202s`
+    fn keys(&self, rest: &str) {
+        let mut found = Vec::new();
+        for promised in self.plane.legs.values().filter_map(|leg| leg.promised.as_ref()) {
+            let Some(keys) = &promised.keys else { continue };
+            let at = promised.at.to_string();
+            let phone = self.phones.iter().find(|phone| phone.media() == at).expect("a leg of a phone");
+            let own =
+                phone.key.as_ref().is_some_and(|key| key.octets == keys.theirs.octets && key.suite == keys.theirs.suite.name());
+            let told = phone.told.iter().any(|key| key.octets == keys.ours.octets && key.suite == keys.ours.suite.name());
+            self.assert(own && told, &format!("{} and we have other keys ({own}, {told})", phone.name));
+            found.push(phone.name.clone());
+        }
+        found.sort();
+        self.equal(found.join(" "), rest.replace("none", ""), "whose sound is protected");
     }
 
     /// `202 97=OPUS 8=PCMA`

@@ -15,6 +15,7 @@ mod fork;
 mod hold;
 mod identity;
 mod in_dialog;
+mod keyed;
 mod line;
 mod message;
 mod moving;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use pbx_sip::flow::{Flow, Transport};
+use pbx_sip::sdp::Crypto;
 
 use crate::wire::{Text, Writing, credentials, sdp, uri_of};
 use crate::words::Words;
@@ -30,6 +31,10 @@ pub struct Phone {
     published: Option<String>,
     /// The last request of each method, to be answered.
     asked: BTreeMap<String, Text>,
+    /// The key of what it sends, if it protects that.
+    pub key: Option<Crypto>,
+    /// The keys that it was told last.
+    pub told: Vec<Crypto>,
     drawn: u32,
     version: u32,
     register_cseq: u32,
@@ -72,6 +77,8 @@ impl Phone {
             subscriptions: BTreeMap::new(),
             published: None,
             asked: BTreeMap::new(),
+            key: None,
+            told: Vec::new(),
             drawn: 0,
             version: 1,
             register_cseq: 0,
@@ -96,6 +103,9 @@ impl Phone {
 
     /// Something has come.
     pub fn hear(&mut self, text: Text) {
+        if !text.body().is_empty() {
+            self.told = text.body().lines().filter_map(|line| Crypto::parse(line.strip_prefix("a=crypto:")?)).collect();
+        }
         let call_id = text.call_id().to_owned();
         if text.status().is_some() {
             if text.method() == "INVITE"
@@ -464,7 +474,20 @@ impl Phone {
         self.version += 1;
         let address = if words.has("zero") { "0.0.0.0".to_owned() } else { self.flow.remote.ip().to_string() };
         let codecs = words.value("codecs").unwrap_or("8,0,101");
-        sdp(&address, if words.has("shut") { 0 } else { 4000 }, self.version, codecs, words.value("dir").unwrap_or("sendrecv"))
+        let port = if words.has("shut") { 0 } else { 4000 };
+        let text = sdp(&address, port, self.version, codecs, words.value("dir").unwrap_or("sendrecv"));
+        self.key = words.value("keys").map(|how| {
+            let (_, suite) = how.split_once(':').unwrap_or(("", "AES_CM_128_HMAC_SHA1_80"));
+            let octets = if suite.ends_with("GCM") { 28 } else { 30 };
+            Crypto { tag: 7, suite: suite.to_owned(), octets: vec![self.version as u8; octets], mki_octets: 0 }
+        });
+        match (&self.key, words.value("keys")) {
+            (Some(key), Some(how)) if how.starts_with("savp") => {
+                format!("{}a=crypto:{key}\r\n", text.replace("RTP/AVP", "RTP/SAVP"))
+            }
+            (Some(key), _) => format!("{text}a=crypto:{key}\r\n"),
+            (None, _) => text,
+        }
     }
 
     fn authorization(&mut self, method: &str, uri: &str, wrong: bool) -> Option<String> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pbx_media_words::{Command, Direction, Event, Figures, LegKey, PortPair};
+use pbx_media_words::{Command, Direction, Event, Figures, Keys, LegKey, PortPair};
 use pbx_sip::clock::Tick;
 
 /// One open leg.
@@ -25,6 +25,8 @@ pub struct Promised {
     pub direction: Direction,
     /// Payload numbers and what they mean.
     pub numbers: Vec<(u8, String)>,
+    /// What protects it.
+    pub keys: Option<Keys>,
 }
 
 /// The plane.
@@ -69,10 +71,10 @@ impl Plane {
                     self.faults.push(format!("{leg:?} opened twice"));
                 }
             }
-            Command::Expect { leg, remote, direction, payloads } => match self.legs.get_mut(&leg) {
+            Command::Expect { leg, remote, direction, payloads, keys } => match self.legs.get_mut(&leg) {
                 Some(open) => {
                     let numbers = payloads.into_iter().map(|payload| (payload.number, payload.encoding)).collect();
-                    open.promised = Some(Promised { at: remote.rtp, direction, numbers });
+                    open.promised = Some(Promised { at: remote.rtp, direction, numbers, keys });
                 }
                 None => self.faults.push(format!("Expect for {leg:?}, which is not open")),
             },

@@ -192,6 +192,8 @@ pub struct Described {
     pub port: u16,
     pub numbers: Vec<String>,
     pub direction: String,
+    /// `savp`, `avp` with a key, `none`
+    pub keys: String,
 }
 
 impl Described {
@@ -199,9 +201,15 @@ impl Described {
         let line = body.lines().find_map(|line| line.strip_prefix("m=audio "))?;
         let mut words = line.split(' ');
         let port = words.next()?.parse().ok()?;
-        let numbers = words.skip(1).map(str::to_owned).collect();
+        let keys = match (words.next()?, body.contains("a=crypto:")) {
+            ("RTP/AVP", false) => "none",
+            ("RTP/AVP", true) => "avp",
+            ("RTP/SAVP", true) => "savp",
+            other => panic!("{other:?}"),
+        };
+        let numbers = words.map(str::to_owned).collect();
         let directions = ["sendrecv", "sendonly", "recvonly", "inactive"];
         let said = body.lines().filter_map(|line| line.strip_prefix("a=")).find(|line| directions.contains(line));
-        Some(Described { port, numbers, direction: said.unwrap_or("sendrecv").to_owned() })
+        Some(Described { port, numbers, direction: said.unwrap_or("sendrecv").to_owned(), keys: keys.to_owned() })
     }
 }
