@@ -34,6 +34,7 @@ fn linphone_behind_a_router_calls_by_tls_and_both_hear_each_other() {
     for leg in record["legs"].as_array().expect("legs") {
         assert!(leg["packets_received"].as_u64().is_some_and(|packets| packets > 100), "nothing is heard of one side: {record}");
     }
+    assert_eq!((&record["legs"][0]["protected"], &record["legs"][1]["protected"]), (&true.into(), &false.into()), "{record}");
     desk.stop();
     // And what the other way round rings is the phone behind the router.
     let mut desk = Baresip::start(&house, "202", &sound::tone(folder.path(), 1000.0, -10.0, 60), false, Over::Udp);

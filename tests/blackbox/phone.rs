@@ -172,6 +172,14 @@ impl Drop for Running {
     }
 }
 
+/// What a baresip is given beside what every one has: lines of its configuration, parameters of its account, contacts.
+#[derive(Default)]
+struct More<'a> {
+    modules: &'a str,
+    account: &'a str,
+    contacts: &'a str,
+}
+
 /// A headless baresip that plays a file to the far side and records what it hears.
 pub struct Baresip {
     child: Child,
@@ -181,17 +189,24 @@ pub struct Baresip {
 impl Baresip {
     /// Registers `number` with the house; `answers` says whether it picks up by itself.
     pub fn start(house: &House, number: &str, plays: &Path, answers: bool, over: Over) -> Baresip {
-        Baresip::begin(house, number, plays, answers, over, "", "")
+        Baresip::begin(house, number, plays, answers, over, &More::default())
+    }
+
+    /// The same with sound as `mediaenc` names it: `srtp`, which asks for protection, or `srtp-mand`, which insists on it.
+    pub fn protected(house: &House, number: &str, plays: &Path, answers: bool, over: Over, mediaenc: &str) -> Baresip {
+        let account = format!(";mediaenc={mediaenc}");
+        Baresip::begin(house, number, plays, answers, over, &More { modules: "module srtp.so\n", account: &account, contacts: "" })
     }
 
     /// Registers, asks whether messages wait, and how `watched` is.
     pub fn watching(house: &House, number: &str, watched: &str) -> Baresip {
         let contact = format!("\"{watched}\" <sip:{watched}@{}>;presence=p2p\n", Over::Udp.at(house));
         let modules = "module_app contact.so\nmodule_app mwi.so\nmodule_app presence.so\n";
-        Baresip::begin(house, number, Path::new("silence.wav"), false, Over::Udp, modules, &contact)
+        let more = More { modules, contacts: &contact, account: "" };
+        Baresip::begin(house, number, Path::new("silence.wav"), false, Over::Udp, &more)
     }
 
-    fn begin(house: &House, number: &str, plays: &Path, answers: bool, over: Over, more_modules: &str, contacts: &str) -> Baresip {
+    fn begin(house: &House, number: &str, plays: &Path, answers: bool, over: Over, more: &More<'_>) -> Baresip {
         let folder = TempDir::new().expect("a folder for baresip");
         let port = free_port();
         let (server, transport) = (over.at(house), over.name());
@@ -201,8 +216,9 @@ impl Baresip {
                 .find(|path| Path::new(path).is_dir())
                 .expect("baresip's modules (Debian package baresip-core)");
         let config = format!(
-            "sip_listen 127.0.0.1:{port}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule account.so\nmodule_app menu.so\n{more_modules}\
+            "sip_listen 127.0.0.1:{port}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n{more_modules}module account.so\nmodule_app menu.so\n\
              audio_source aufile,{play}\naudio_player aufile,{folder}/unused.wav\naudio_alert aufile,{folder}/alert.wav\nsnd_path {folder}\naudio_srate 8000\naudio_channels 1\nrtp_ports {rtp}-{rtp_last}\nnet_interface 127.0.0.1\nsip_cafile {trusted}\nsip_verify_server yes\n",
+            more_modules = more.modules,
             trusted = house.path("tls/certificate.pem").display(),
             play = plays.display(),
             folder = folder.path().display(),
@@ -211,12 +227,13 @@ impl Baresip {
         );
         fs::write(folder.path().join("config"), config).expect("baresip's config");
         let account = format!(
-            "<sip:{number}@{server};transport={transport}>;auth_user={number};auth_pass={};regint=60;audio_codecs=PCMA;answermode={}\n",
+            "<sip:{number}@{server};transport={transport}>;auth_user={number};auth_pass={};regint=60;audio_codecs=PCMA;answermode={}{}\n",
             secret(number),
-            if answers { "auto" } else { "manual" }
+            if answers { "auto" } else { "manual" },
+            more.account
         );
         fs::write(folder.path().join("accounts"), account).expect("baresip's accounts");
-        fs::write(folder.path().join("contacts"), contacts).expect("baresip's contacts");
+        fs::write(folder.path().join("contacts"), more.contacts).expect("baresip's contacts");
         let log = fs::File::create(folder.path().join("log")).expect("baresip's log");
         let child = Command::new("baresip")
             .arg("-f")
@@ -299,12 +316,14 @@ impl Linphone {
         let port = free_port();
         let config = format!(
             "[sip]\nsip_port={port}\nsip_tls_port=-1\nroot_ca={2}\nverify_server_certs=1\nverify_server_cn=1\ndefault_proxy=0\nregister_only_when_network_is_up=0\nregister_only_when_upnp_is_ok=0\nipv6_migration_done=1\nuse_ipv6=0\n\
-             [net]\nfirewall_policy=none\n[app]\nauto_download_linkto=\n[sound]\nplayback_dev_id=\n[video]\ncapture=0\ndisplay=0\n\
+             {4}[net]\nfirewall_policy=none\n[app]\nauto_download_linkto=\n[sound]\nplayback_dev_id=\n[video]\ncapture=0\ndisplay=0\n\
              [auth_info_0]\nusername={number}\npasswd={}\nrealm=*\n[proxy_0]\nreg_proxy=<sip:{1};transport={3}>\nreg_identity=sip:{number}@{1}\nreg_expires=600\nreg_sendregister=1\npublish=0\n",
             secret(number),
             over.at(house),
             house.path("tls/certificate.pem").display(),
             over.name(),
+            // Where nobody else reads its keys it insists on using them.
+            if over == Over::Tls { "media_encryption=srtp\nmedia_encryption_mandatory=1\n" } else { "" },
         );
         fs::create_dir_all(folder.path().join(".local/share/linphone")).expect("linphone's folder");
         let config_file = folder.path().join("linphonerc");

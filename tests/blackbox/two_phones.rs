@@ -26,14 +26,37 @@ fn a_phone_on_udp_and_one_on_tls_hear_each_other() {
     talk(Over::Udp, Over::Tls);
 }
 
+#[test]
+fn phones_that_insist_on_protected_sound_hear_each_other() {
+    talk_as((Over::Tls, "srtp-mand"), (Over::Tls, "srtp-mand"));
+}
+
+#[test]
+fn a_phone_with_protected_sound_and_one_without_hear_each_other() {
+    talk_as((Over::Tls, "srtp"), (Over::Udp, ""));
+}
+
+#[test]
+fn a_phone_that_is_offered_nothing_but_plain_sound_and_insists_on_more_gets_it() {
+    talk_as((Over::Udp, ""), (Over::Udp, "srtp-mand"));
+}
+
 fn talk(calls: Over, answers: Over) {
+    talk_as((calls, ""), (answers, ""));
+}
+
+fn talk_as((calls, caller_keys): (Over, &str), (answers, callee_keys): (Over, &str)) {
     let house = House::start();
     house.extensions(&["201", "202"]);
     let token = house.token("read");
     let folder = TempDir::new().expect("a folder for tones");
     let (low, high) = (sound::tone(folder.path(), 440.0, -10.0, 60), sound::tone(folder.path(), 1000.0, -16.0, 60));
-    let mut callee = Baresip::start(&house, "202", &high, true, answers);
-    let mut caller = Baresip::start(&house, "201", &low, false, calls);
+    let phone = |number: &str, plays: &std::path::Path, picks_up: bool, over: Over, keys: &str| match keys {
+        "" => Baresip::start(&house, number, plays, picks_up, over),
+        keys => Baresip::protected(&house, number, plays, picks_up, over, keys),
+    };
+    let mut callee = phone("202", &high, true, answers, callee_keys);
+    let mut caller = phone("201", &low, false, calls, caller_keys);
     wait_until("both phones are registered", || {
         (house.registered(&token, "201") == 1 && house.registered(&token, "202") == 1).then_some(())
     });
@@ -58,6 +81,8 @@ fn talk(calls: Over, answers: Over) {
     }
     assert!(record["codec"].as_str().is_some_and(|codec| codec.contains("PCMA")), "{record}");
     assert_eq!(record["grade"], "good", "{record}");
+    let protected: Vec<_> = record["legs"].as_array().expect("legs").iter().map(|leg| leg["protected"].clone()).collect();
+    assert_eq!(protected, [!caller_keys.is_empty(), !callee_keys.is_empty()], "{record}");
     for leg in record["legs"].as_array().expect("legs") {
         assert!(leg["packets_received"].as_u64().unwrap_or(0) > 200, "{leg}");
         let quality = &leg["quality"];

@@ -79,7 +79,14 @@ export function furnish(house: StandIn): void {
       state: 'held',
       started_at: ago(4000),
       answered_at: ago(3990),
-      legs: [{ party: '210', codec: 'OPUS', protected: true, quality: { ...sound('good', 0, 8), to: null, round_trip_ms: null } }],
+      legs: [
+        {
+          party: '210',
+          codec: 'OPUS',
+          protected: true,
+          quality: { ...sound('good', 0, 8), to: null, round_trip_ms: null },
+        },
+      ],
     },
   ];
   house.records = records();
@@ -106,6 +113,7 @@ function records(): Schemas['CallRecord'][] {
     ended_at: ago(ended),
     end,
     codec: answered === null ? null : 'PCMA',
+    protected: false,
     packets_received: answered === null ? 0 : 9_214,
     packets_sent: answered === null ? 0 : 9_198,
     packets_lost: answered === null ? 0 : 3,

@@ -580,6 +580,8 @@ export interface components {
             codec?: string | null;
             /** @description Extension or number. */
             party: string;
+            /** @description Its sound is protected (SRTP). */
+            protected: boolean;
             quality?: components["schemas"]["Quality"] | null;
         };
         /** @description A call that is over. */
@@ -723,6 +725,8 @@ export interface components {
             networks: string[];
             /** @description Two to six digits. */
             number: string;
+            /** @description Who must come by TLS speaks protected too (SRTP). */
+            protects_sound: boolean;
             /** @description It has phones. */
             registered: boolean;
             /** @description Where it stands. */
@@ -740,6 +744,8 @@ export interface components {
             name?: string | null;
             /** @description Networks its phones may come from; none for everywhere. */
             networks?: string[] | null;
+            /** @description Who must come by TLS speaks protected too (SRTP). */
+            protects_sound?: boolean | null;
         };
         /** @description An extension with its secret, shown this once, and what a phone is told. */
         ExtensionWithSecret: components["schemas"]["Extension"] & {
@@ -801,6 +807,8 @@ export interface components {
             packets_sent: number;
             /** @description Extension or number. */
             party: string;
+            /** @description Its sound was protected (SRTP). */
+            protected: boolean;
             quality?: components["schemas"]["Quality"] | null;
             /** @description What the phone calls itself. */
             user_agent?: string | null;
@@ -1281,6 +1289,13 @@ export interface components {
             probe_s?: number;
             /** @description From which profile it was made; shown, and nothing else. */
             profile?: string;
+            /** @description Its sound is protected (SRTP), both ways. */
+            protects_sound?: boolean;
+            /**
+             * Format: int32
+             * @description Seconds for which a registration is asked: 60 to 86400; 0 for as long as we choose.
+             */
+            register_s?: number;
             /** @description We register there; otherwise the carrier knows us by our address. */
             registers?: boolean;
             /** @description By which header we say who calls, beside From. */

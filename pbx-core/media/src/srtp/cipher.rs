@@ -19,6 +19,7 @@ const RTCP_TAG: usize = 10;
 const GCM_TAG: usize = 16;
 
 /// Session keys of one direction, for RTP or for RTCP.
+#[expect(clippy::large_enum_variant, reason = "both are large: the key of the other lies behind a pointer of its own")]
 pub enum Cipher {
     /// Encrypted and authenticated each for itself.
     Counter {
