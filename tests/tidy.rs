@@ -127,7 +127,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("x509_parser", &["pbx-core/src/transport/certificate.rs"]),
     ("aes", &["pbx-core/media/src/srtp/"]),
     ("ctr", &["pbx-core/media/src/srtp/"]),
-    ("aws_lc_rs", &["pbx-core/media/src/srtp/"]),
+    ("aws_lc_rs", &["pbx-core/media/src/srtp/", "pbx-core/src/transport/"]),
     ("rtc_srtp", &["pbx-core/media/src/srtp/"]),
     ("rsip", &["pbx-core/sip/tests/"]),
     ("md5", &["pbx-core/sip/src/auth.rs", "pbx-core/sip/tests/digest.rs", "pbx-core/switch/tests/"]),
