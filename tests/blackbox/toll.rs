@@ -29,7 +29,7 @@ fn a_call_that_costs_too_much_is_cut_off_and_somebody_is_told() {
     told.succeeds();
     let record = house.record(&token, |record| record["dialled"] == "0639981234");
     let cut = record["trace"].as_array().expect("a trace").iter().any(|step| step["code"] == "ceiling_reached");
-    assert!(record["outcome"] == "hung_up" && cut, "{record}");
+    assert!(record["outcome"] == "ceiling_reached" && cut, "{record}");
     stopped(&house, &token, "cost_of_hour");
     house.kill();
     house.open();

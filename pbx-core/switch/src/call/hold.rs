@@ -72,17 +72,18 @@ impl Call {
         let content_type =
             request.header(HeaderName::ContentType).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
         let other = if self.a.key == key { self.b.iter_mut().find(|leg| leg.answered.is_some()) } else { Some(&mut self.a) };
-        let passed = other.and_then(|other| {
+        let full = self.infos.len() >= MAX_INFOS;
+        let passed = other.filter(|_| !full).and_then(|other| {
             let message = other.dialog.as_mut()?.request(request.method());
             let message = other.signed(message, outside).copy(request, HeaderName::InfoPackage).body(&content_type, request.body());
             Some((other.key, outside.stack.request(message, other.flow, outside.now)))
         });
         match passed {
-            Some((other, client)) if self.infos.len() < MAX_INFOS => {
+            Some((other, client)) => {
                 outside.index.clients.insert(client, (call, other));
                 self.infos.push((client, server, request.bytes().clone()));
             }
-            _ => self.answer_info(server, request.bytes().clone(), 480, outside),
+            None => self.answer_info(server, request.bytes().clone(), 480, outside),
         }
         Signal::Nothing
     }

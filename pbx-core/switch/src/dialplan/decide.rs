@@ -130,7 +130,7 @@ pub fn decide(plan: &Dialplan, directory: &Directory, facts: &CallFacts) -> Deci
 }
 
 fn destination(plan: &Dialplan, directory: &Directory, facts: &CallFacts, steps: &mut Vec<Step>) -> Destination {
-    let dialled = digits(&facts.dialled).unwrap_or_else(|| facts.dialled.trim().to_owned());
+    let dialled = digits(keyed(&facts.dialled)).unwrap_or_else(|| facts.dialled.trim().to_owned());
     let from = match &facts.caller {
         Caller::Extension(number) => directory.extension(number.as_str()),
         Caller::Outside(_) | Caller::Anonymous => None,
@@ -205,6 +205,17 @@ fn why_not(rule: &Rule, dialled: &str, caller: &Arc<str>, now: &mut Instant) -> 
     None
 }
 
+/// A number without the key that some press to end it. What begins with a star means something with it.
+fn keyed(dialled: &str) -> &str {
+    let trimmed = dialled.trim();
+    trimmed.strip_suffix('#').filter(|number| digits(number).is_some()).unwrap_or(trimmed)
+}
+
+/// A number of up to six digits that has no other form: 1013, 3008, 118712.
+fn is_short(number: &str) -> bool {
+    number.len() <= 6 && !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn carried_out(rule: &Rule, dialled: String, directory: &Directory, site: &SiteKey, steps: &mut Vec<Step>) -> Destination {
     match &rule.to {
         Target::Extension(number) => match directory.extension(number.as_str()).filter(|extension| extension.enabled) {
@@ -218,7 +229,11 @@ fn carried_out(rule: &Rule, dialled: String, directory: &Directory, site: &SiteK
             }
         },
         Target::Outside { premium } => {
-            let number = normalise(&dialled).unwrap_or(dialled);
+            // What nobody can tell the country of, and so the price, goes nowhere.
+            let Some(number) = normalise(&dialled).or_else(|| is_short(&dialled).then_some(dialled)) else {
+                steps.push(Step::ToRefusal { reason: RefusalReason::UnknownNumber.code().to_owned() });
+                return Destination::Refuse(RefusalReason::UnknownNumber);
+            };
             let refused = match is_premium(&number) {
                 true => (!premium).then_some(RefusalReason::Premium),
                 false => (!directory.toll.opens(&number)).then_some(RefusalReason::Abroad),
@@ -298,6 +313,22 @@ mod tests {
 
     fn went(from: &str, dialled: &str, at: &str) -> Decision {
         decide(&Dialplan::parse(PLAN).unwrap(), &directory(&["201", "202", "404"]), &facts(from, dialled, at))
+    }
+
+    #[test]
+    fn what_has_no_country_goes_nowhere_however_it_is_written() {
+        let noon = "2026-11-24T11:00:00Z";
+        let plan = |name: &str, pattern: &str| format!("[[rule]]\nname = \"{name}\"\nmatch = \"{pattern}\"\nto = \"outside\"\n");
+        let plan = Dialplan::parse(&[plan("abroad", "00."), plan("short", "10XX")].concat()).unwrap();
+        let to = |dialled: &str| decide(&plan, &directory(&["201"]), &facts("201", dialled, noon)).destination;
+        assert_eq!(to("0041791234567"), Destination::Refuse(RefusalReason::Abroad));
+        assert_eq!(to("0041791234567#"), Destination::Refuse(RefusalReason::Abroad), "ended by a key");
+        assert_eq!(to("0033892123456#"), Destination::Refuse(RefusalReason::Premium));
+        for raw in ["008821612345670000", "0041791234567##", "0041791234567*", "0041a", "00", "00412x1234567"] {
+            assert_eq!(to(raw), Destination::Refuse(RefusalReason::UnknownNumber), "{raw}");
+        }
+        assert!(matches!(to("1013"), Destination::Outside { number, .. } if number == "1013"));
+        assert!(matches!(to("112#"), Destination::Emergency { number, .. } if number == "112"));
     }
 
     #[test]

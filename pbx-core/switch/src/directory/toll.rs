@@ -153,10 +153,12 @@ impl Default for TollRules {
 }
 
 impl TollRules {
-    /// What a minute to a number costs; nothing if no rate fits.
-    pub fn per_minute(&self, number: &str) -> Money {
+    /// What a minute to a number costs: as the rate with the longest prefix says, and as much as the dearest one where none fits. None if
+    /// there are no rates at all.
+    pub fn per_minute(&self, number: &str) -> Option<Money> {
         let fitting = self.rates.iter().filter(|rate| number.starts_with(&rate.prefix));
-        fitting.max_by_key(|rate| rate.prefix.len()).map(|rate| rate.per_minute).unwrap_or_default()
+        let rate = fitting.max_by_key(|rate| rate.prefix.len()).or(self.rates.iter().max_by_key(|rate| rate.per_minute));
+        rate.map(|rate| rate.per_minute)
     }
 
     /// May it be called as far as its country goes? Short numbers, France and its overseas departments always.
@@ -207,6 +209,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_no_rate_names_costs_as_much_as_the_dearest() {
+        let rate = |prefix: &str, milli: u64| Rate { prefix: prefix.to_owned(), per_minute: Money(milli * 1_000) };
+        let rules = TollRules { rates: vec![rate("+33", 20), rate("+32", 90), rate("+41", 50)], ..TollRules::default() };
+        assert_eq!(rules.per_minute("+212600000000"), Some(Money(90_000)));
+        assert_eq!(TollRules { rates: Vec::new(), ..rules }.per_minute("+212600000000"), None);
+    }
+
+    #[test]
     fn a_minute_costs_what_the_longest_prefix_says() {
         let rules = TollRules::default();
         for (number, milli) in [
@@ -220,9 +230,8 @@ mod tests {
             ("3615", 1_000),
             ("3008", 1_000),
             ("1013", 100),
-            ("15", 0),
         ] {
-            assert_eq!(rules.per_minute(number), Money(milli * 1_000), "{number}");
+            assert_eq!(rules.per_minute(number), Some(Money(milli * 1_000)), "{number}");
         }
     }
 

@@ -17,7 +17,11 @@ impl Switch {
         let Some(sent) = self.stack.sent(client).cloned() else { return false };
         let in_dialog = sent.to().is_ok_and(|to| to.tag().is_some());
         let said = sent.header(HeaderName::Authorization).or(sent.header(HeaderName::ProxyAuthorization)).is_some();
-        let credentials = self.line_of(flow).and_then(|trunk| self.lines.credentials.get(&trunk.key)).cloned();
+        // A BYE outlives its call: then whoever is at that address.
+        let of = self.index.clients.get(&client).copied();
+        let of_leg = of.and_then(|(call, leg)| self.calls.get(&call)?.call.legs().find(|each| each.key == leg)?.line.clone());
+        let line = of_leg.map(|line| line.trunk).or_else(|| self.line_of(flow).map(|trunk| trunk.key.clone()));
+        let credentials = line.and_then(|line| self.lines.credentials.get(&line)).cloned();
         let (true, false, Some(credentials), Some(mut challenge)) = (in_dialog, said, credentials, Challenge::of(response)) else {
             return false;
         };
@@ -27,8 +31,6 @@ impl Switch {
         let again = Builder::again(&sent, &[HeaderName::Via, HeaderName::CSeq])
             .header(HeaderName::CSeq, format!("{number} {}", method.as_str()))
             .header(header, value);
-        // A BYE outlives its call.
-        let of = self.index.clients.get(&client).copied();
         let client_again = if *method == Method::Invite {
             self.index.clients.remove(&client);
             let again = self.stack.request(again, *flow, now);

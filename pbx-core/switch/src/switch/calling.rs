@@ -47,7 +47,7 @@ pub(super) struct Begun {
 
 impl Switch {
     pub(super) fn invite(&mut self, key: ServerKey, flow: Flow, message: &Message, now: Now) {
-        if let Some(trunk) = self.line_of(&flow).cloned() {
+        if let Some(trunk) = self.line_meant(&flow, message).cloned() {
             return self.invite_by_line(key, flow, &trunk, message, now);
         }
         let Some(extension) = self.authenticated(key, flow, message, now) else { return };

@@ -8,7 +8,7 @@ use pbx_sip::clock::{Now, Tick};
 
 use crate::action::{Action, Kept};
 use crate::call::line::Charge;
-use crate::call::{CallKey, Outcome};
+use crate::call::{CallKey, Outcome, Refusal};
 use crate::dialplan::Step;
 use crate::directory::{ExtensionNumber, Money};
 use crate::status::Change;
@@ -40,9 +40,10 @@ impl Switch {
 
     /// What a call to a number costs and who answers for it; nothing if it is free.
     pub(super) fn charge_for(&self, payer: Option<&ExtensionNumber>, number: &str) -> Option<Charge> {
+        // Free is what the rates say is free; minutes are counted also where they say nothing.
         let per_minute = self.directory.toll.per_minute(number);
-        let payer = payer.filter(|_| per_minute > Money(0))?.clone();
-        Some(Charge { payer, per_minute, counted: None })
+        let payer = payer.filter(|_| per_minute != Some(Money(0)))?.clone();
+        Some(Charge { payer, per_minute: per_minute.unwrap_or_default(), counted: None })
     }
 
     /// The ceiling that keeps a call from going out.
@@ -108,7 +109,7 @@ impl Switch {
         for key in cut {
             self.with_call(key, now, |call, outside| {
                 call.trace.steps.push(Step::CeilingReached { at: now.wall });
-                call.hang_up(Outcome::HungUp, outside)
+                call.hang_up(Outcome::Refused(Refusal::CeilingReached), outside)
             });
         }
         let talking = self.calls.values().any(|ongoing| ongoing.call.charges().next().is_some());

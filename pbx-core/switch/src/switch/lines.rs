@@ -8,7 +8,7 @@ use pbx_sip::clock::{Now, Tick, Wall};
 use pbx_sip::credentials::Credentials;
 use pbx_sip::entropy::Entropy;
 use pbx_sip::flow::{Flow, source_of};
-use pbx_sip::message::{HeaderName, Message};
+use pbx_sip::message::{HeaderName, Message, Uri};
 use pbx_sip::stack::{ClientKey, ServerKey};
 use pbx_sip::target::ResolveError;
 
@@ -79,7 +79,7 @@ impl Switch {
             self.lines.tickets.retain(|_, of| *of != key);
             self.lines.credentials.remove(&key);
             let mut line = self.lines.by_key.remove(&key);
-            if let Some((flow, goodbye)) = line.as_mut().and_then(|line| line.leave(&self.config.user_agent)) {
+            if let Some((flow, goodbye)) = line.as_mut().and_then(|line| line.leave(&self.config.user_agent, &mut self.entropy)) {
                 self.stack.request(goodbye, flow, now);
             }
             if !wanted.contains_key(&key) {
@@ -346,9 +346,24 @@ impl Switch {
         }
     }
 
-    /// The line that a message comes from.
+    /// A line that a message comes from.
     pub(super) fn line_of(&self, flow: &Flow) -> Option<&Trunk> {
         self.lines.by_key.values().find(|line| line.is_from(flow)).map(Line::trunk)
+    }
+
+    /// The line that a request comes from: of several at one carrier the one that it names, else the first. What comes by the way of a
+    /// registered phone is the phone's, also where a carrier is on the same machine.
+    pub(super) fn line_meant(&self, flow: &Flow, request: &Message) -> Option<&Trunk> {
+        let first = self.line_of(flow)?;
+        let is_way = |known: &Flow| known.remote == flow.remote && known.transport == flow.transport;
+        let is_phone = self.registrar.each().any(|(_, bindings)| bindings.iter().any(|binding| is_way(&binding.flow)));
+        if is_phone && !self.lines.by_key.values().any(|line| line.uses(flow)) {
+            return None;
+        }
+        let uri = Uri::parse(request.request_uri()).ok();
+        let user = uri.and_then(|uri| uri.user_decoded().map(|user| user.into_owned())).unwrap_or_default();
+        let named = self.lines.by_key.values().find(|line| line.is_from(flow) && line.is_named(&user));
+        Some(named.map_or(first, Line::trunk))
     }
 
     /// A call from outside, for a number of the house. Nobody outside has rights in the house: where the plan would send them outside

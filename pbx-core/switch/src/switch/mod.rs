@@ -215,7 +215,7 @@ impl Switch {
             Event::Resolved { ticket, ways } => self.resolved(ticket, ways, now),
             Event::Media(event) => self.guarded(now, |switch| switch.media_event(event, now)),
             Event::DirectoryChanged(directory) => {
-                self.directory_changed(directory);
+                self.directory_changed(directory, now);
                 self.lines_changed(now);
                 self.subscriptions_of_directory(now);
                 self.guarded(now, |switch| switch.judge_spending(now));

@@ -9,10 +9,12 @@ use pbx_sip::message::{HeaderName, Message, Uri};
 use pbx_sip::stack::ServerKey;
 
 use crate::action::{Action, Kept, SaveKey};
+use crate::call::{Call, CallKey, Outcome};
 use crate::directory::{Directory, Extension, ExtensionNumber};
 use crate::door::Offence;
 use crate::registrar::{BindingChange, RegisterRefusal, gruu};
 use crate::status::{Change, Device, Registration};
+use crate::subscription::SubscriptionKey;
 use crate::switch::{Registering, Switch};
 
 /// How often a phone that keeps several ways open shows that one is, in seconds (RFC 5626 5.4); routers forget sooner over UDP, which
@@ -108,11 +110,34 @@ impl Switch {
         }
     }
 
-    pub(super) fn directory_changed(&mut self, directory: Arc<Directory>) {
-        self.directory = directory;
-        let may_have_phones =
-            |aor: &ExtensionNumber| self.directory.extension(aor.as_str()).is_some_and(|extension| extension.enabled);
-        let gone: Vec<ExtensionNumber> = self.registrar.known().into_iter().filter(|aor| !may_have_phones(aor)).cloned().collect();
+    /// Whoever is gone, switched off or has another secret than before is there no more: a phone that knows the new one comes back by it.
+    /// Calls to the outside that they have begun end where they may not call any more.
+    pub(super) fn directory_changed(&mut self, directory: Arc<Directory>, now: Now) {
+        let before = std::mem::replace(&mut self.directory, directory);
+        let same = |aor: &ExtensionNumber| {
+            let (known, now) = (before.extension(aor.as_str()), self.directory.extension(aor.as_str()));
+            now.is_some_and(|now| now.enabled && known.is_none_or(|known| known.ha1 == now.ha1))
+        };
+        let gone: Vec<ExtensionNumber> = self.registrar.known().into_iter().filter(|aor| !same(aor)).cloned().collect();
+        let enabled = |number: &ExtensionNumber| self.directory.extension(number.as_str()).is_some_and(|known| known.enabled);
+        let strangers: Vec<SubscriptionKey> = self
+            .subscriptions
+            .by_key
+            .values()
+            .filter(|subscription| enabled(&subscription.watcher) && !same(&subscription.watcher))
+            .map(|subscription| subscription.key)
+            .collect();
+        let is_outside = |call: &Call| call.legs().any(|leg| leg.line.is_some());
+        let calls: Vec<CallKey> = self
+            .calls
+            .iter()
+            .filter(|(_, ongoing)| ongoing.call.payer.as_ref().is_some_and(|payer| !enabled(payer)) && is_outside(&ongoing.call))
+            .map(|(key, _)| *key)
+            .collect();
+        strangers.into_iter().for_each(|key| self.end_subscription(key, "deactivated", now));
+        for key in calls {
+            self.with_call(key, now, |call, outside| call.hang_up(Outcome::HungUp, outside));
+        }
         for aor in gone {
             let changes = self.registrar.forget(&aor);
             self.bindings_gone(changes);

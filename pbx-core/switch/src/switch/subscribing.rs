@@ -411,7 +411,7 @@ impl Switch {
 
     /// It is over; its phone is told so, once what it was told before is answered. Until that is answered too it stays on disk, so that
     /// another process says it if this one ends.
-    fn end_subscription(&mut self, key: SubscriptionKey, why: &'static str, now: Now) {
+    pub(super) fn end_subscription(&mut self, key: SubscriptionKey, why: &'static str, now: Now) {
         let Some(subscription) = self.subscriptions.by_key.get_mut(&key) else { return };
         if subscription.told.unreached {
             self.forget_subscription(key);

@@ -101,8 +101,11 @@ const LOOKED_UP_FOR: Duration = Duration::from_secs(300);
 
 /// What we wish for where nobody says otherwise, and the least a registrar may give.
 const EXPIRES_S: u32 = 600;
-const LEAST_S: u32 = 30;
+const LEAST_S: u32 = 1;
 const MOST_S: u32 = 86_400;
+
+/// Between two registrations, whatever the registrar gives.
+const LEAST_PAUSE_S: u64 = 5;
 
 /// What a line is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +146,8 @@ pub struct Line {
     challenge: Option<Challenge>,
     /// The challenge of this request was answered already.
     answered: bool,
+    /// When it asked last.
+    asked: Option<Tick>,
     pause: Duration,
     wake: Option<Tick>,
     wishes: Vec<Wish>,
@@ -171,6 +176,7 @@ impl Line {
             cseq: 0,
             challenge: None,
             answered: false,
+            asked: None,
             pause: FIRST_PAUSE,
             wake: None,
             wishes: vec![Wish::Changed],
@@ -207,16 +213,21 @@ impl Line {
 
     /// Does a message that came this way come from this line?
     pub fn is_from(&self, flow: &Flow) -> bool {
-        self.flows.iter().any(|known| {
-            // On one machine there is more than one: there the port belongs to the address.
-            known.remote.ip() == flow.remote.ip()
-                && (known.remote.port() == flow.remote.port() || !flow.remote.ip().is_loopback() || flow.transport.is_reliable())
-        })
+        // Who speaks TLS there does not come without it.
+        let secured = self.trunk.transport.is_none_or(|transport| !transport.is_secured() || flow.transport.is_secured());
+        secured
+            && self.flows.iter().any(|known| {
+                // On one machine there is more than one: there the port belongs to the address.
+                known.remote.ip() == flow.remote.ip()
+                    && (known.remote.port() == flow.remote.port()
+                        || !flow.remote.ip().is_loopback()
+                        || flow.transport.is_reliable())
+            })
     }
 
-    /// The user of our Contact there, known to nobody else.
-    pub fn token(&self) -> &str {
-        &self.token
+    /// Is it meant by the user of a Request-URI: our Contact there, known to nobody else, or its account?
+    pub fn is_named(&self, user: &str) -> bool {
+        !user.is_empty() && (user == self.token || user == self.trunk.user)
     }
 
     /// For pages, with the calls on it.
@@ -303,7 +314,14 @@ impl Line {
 
     /// A connection is gone: if it was its own, it registers anew.
     pub fn flow_closed(&mut self, flow: &Flow, entropy: &mut Entropy, now: Now) {
-        if self.uses(flow) && flow.transport.is_reliable() {
+        if !self.uses(flow) || !flow.transport.is_reliable() {
+            return;
+        }
+        // A server that closes what it has just answered is not asked as fast as it closes.
+        if self.waits == Waits::Time && self.asked.is_some_and(|asked| now.tick.since(asked) < FIRST_PAUSE) {
+            self.refresh_at = None;
+            self.wake = Some(now.tick + jittered(FIRST_PAUSE, entropy));
+        } else {
             self.doubted(entropy, now);
         }
     }
@@ -319,11 +337,12 @@ impl Line {
     }
 
     /// It is taken away: who registered says goodbye.
-    pub fn leave(&mut self, user_agent: &str) -> Option<(Flow, Builder)> {
+    pub fn leave(&mut self, user_agent: &str, entropy: &mut Entropy) -> Option<(Flow, Builder)> {
         self.registered_until?;
         let flow = self.flows.get(self.place).copied()?;
         self.cseq += 1;
-        Some((flow, self.registration(flow, 0).header(HeaderName::UserAgent, user_agent)))
+        let goodbye = self.registration(flow, 0).header(HeaderName::UserAgent, user_agent);
+        Some((flow, self.signed(goodbye, entropy)))
     }
 
     fn look_up(&mut self) {
@@ -335,6 +354,7 @@ impl Line {
     fn ask(&mut self, entropy: &mut Entropy, now: Now) {
         let Some(flow) = self.flows.get(self.place).copied() else { return self.look_up() };
         self.answered = false;
+        self.asked = Some(now.tick);
         self.wake = None;
         if self.trunk.registers && self.refresh_at.is_none_or(|at| at <= now.tick) {
             return self.register(flow, entropy);
@@ -359,14 +379,17 @@ impl Line {
     fn register(&mut self, flow: Flow, entropy: &mut Entropy) {
         self.waits = Waits::Registration;
         self.cseq += 1;
-        let mut register = self.registration(flow, self.expires_s);
-        // A nonce that is known is used again, so that a refresh is one question and not two.
-        let (uri, credentials) = (self.registrar(), self.credentials());
-        if let Some(challenge) = &mut self.challenge {
-            let (header, value) = challenge.answer(&credentials, "REGISTER", &uri, &entropy.token());
-            register = register.header(header, value);
-        }
+        let register = self.registration(flow, self.expires_s);
+        let register = self.signed(register, entropy);
         self.wishes.push(Wish::Send(flow, register));
+    }
+
+    /// A nonce that is known is used again, so that a refresh is one question and not two.
+    fn signed(&mut self, register: Builder, entropy: &mut Entropy) -> Builder {
+        let (uri, credentials) = (self.registrar(), self.credentials());
+        let Some(challenge) = &mut self.challenge else { return register };
+        let (header, value) = challenge.answer(&credentials, "REGISTER", &uri, &entropy.token());
+        register.header(header, value)
     }
 
     fn registration(&self, flow: Flow, expires_s: u32) -> Builder {
@@ -400,7 +423,7 @@ impl Line {
                 let given = self.given(message).clamp(LEAST_S, MOST_S);
                 self.registered_until = Some(now.wall + Duration::from_secs(u64::from(given)));
                 // Well before the end, and not at the same moment as everybody else.
-                let early = u64::from(given) * (70 + entropy.u64() % 15) / 100;
+                let early = (u64::from(given) * (70 + entropy.u64() % 15) / 100).max(LEAST_PAUSE_S);
                 self.refresh_at = Some(now.tick + Duration::from_secs(early));
                 self.up(now, entropy);
             }

@@ -52,3 +52,31 @@ fn phones_that_may_not_come_any_more_are_gone_at_once_and_after_a_restart() {
     ",
     );
 }
+
+#[test]
+fn another_secret_puts_out_who_knew_the_old_one() {
+    check(
+        "its phones are gone, and see nothing any more",
+        "
+        phones: 201 202
+        202 -> SUBSCRIBE dialog of=201    202 <- 200    202 <- NOTIFY    202 -> 200 NOTIFY    subscriptions: 1
+        renew 202
+        202 <- NOTIFY {Subscription-State: terminated;reason=deactivated}    202 -> 200 NOTIFY    subscriptions: 0
+        bindings: 202 0    bindings: 201 1
+        201 -> INVITE 202    201 <- 480    201 -> ACK    record: unregistered
+    ",
+    );
+}
+
+#[test]
+fn who_is_switched_off_talks_to_nobody_outside() {
+    check(
+        "a call to the outside ends at once",
+        "
+        line: a mode=static probe=0
+        phones: 201
+        201 -> INVITE 0155512345    a <- INVITE    a -> 200    a <- ACK    201 <- 200    201 -> ACK
+        disable 201    201 <- BYE    201 -> 200 BYE    a <- BYE    a -> 200 BYE    record: hung_up
+    ",
+    );
+}

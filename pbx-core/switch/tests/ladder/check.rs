@@ -16,7 +16,7 @@
 //! | `test a 201 +33639981234 +33199005678`, `tested: a answered` | 201's next call there goes by that line and shows that number; what came of it |
 //! | `moved 198.51.100.7` | the router has another address |
 //! | `messages 201 2/1`, `subscriptions: 1`, `publications: 1` | new and old messages wait for an extension; what is on disk |
-//! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `closed 203t`, `gone 203t`, `connected 203t`, `rebound 203`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
+//! | `wait 20s`, `until a` (something comes to it), `drain`, `end`, `hang up`, `disable 202`, `renew 202` (another secret), `closed 203t`, `gone 203t`, `connected 203t`, `rebound 203`, `restart`, `reborn` | what else happens; `reborn`: the process ends, and another goes on with what was written |
 //! | `201 -> again BYE`, `201 -> other way`, `201 -> replay` | the same once more; the last INVITE through another proxy; the last REGISTER's credentials |
 //! | `store fails`, `store waits`, `saved` | how the disk does |
 //! | `media: 201 <-> 202`, `media: 201 -> 202`, `media: none` | who hears whom, each at the address it gave |
@@ -282,6 +282,12 @@ impl House {
             "end" => self.tell(Event::EndCalls),
             "disable" => {
                 self.directory.extensions.get_mut(rest).unwrap().enabled = false;
+                self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
+            }
+            "renew" => {
+                let number = ExtensionNumber::new(rest).unwrap();
+                let extension = self.directory.extensions.get_mut(&number).unwrap();
+                extension.ha1 = Ha1::of(rest, "pbx.test", "another secret");
                 self.tell(Event::DirectoryChanged(Arc::new(self.directory.clone())));
             }
             "closed" | "gone" => {

@@ -461,3 +461,32 @@ fn a_test_call_shows_another_number_once_and_says_what_came_of_it() {
     ",
     );
 }
+
+#[test]
+fn a_phone_on_the_machine_of_a_carrier_is_a_phone() {
+    check(
+        "what it dials goes where it dialled, under its own rights",
+        "
+        phones: 201 202
+        line: a mode=static probe=0 server=192.0.2.1:5080
+        number: +33199001234 201
+        201 -> INVITE 202    202 <- INVITE {From: <sip:201@pbx.test>}    202 -> 200    202 <- ACK    201 <- 200    201 -> ACK
+        201 -> BYE    201 <- 200    202 <- BYE    202 -> 200 BYE    record: answered
+        201 -> INVITE 202 bare    201 <- 401    201 -> ACK
+    ",
+    );
+}
+
+#[test]
+fn a_line_says_goodbye_with_what_it_was_asked_for() {
+    check(
+        "line goodbye",
+        "
+        line: a probe=0
+        a <- REGISTER    a -> 401 REGISTER {WWW-Authenticate: Digest realm=\"carrier\", nonce=\"one\", qop=\"auth\"}
+        a <- REGISTER    a -> 200 REGISTER {Expires: 600}    state: a up
+        off a    a <- REGISTER {Expires: 0} {Authorization: nc=00000002}    a -> 200 REGISTER
+        state: a gone
+    ",
+    );
+}

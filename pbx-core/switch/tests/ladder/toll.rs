@@ -8,7 +8,7 @@ const OFF: &str = "off a   off b";
 /// A call to a mobile that is answered.
 const CALL: &str = "201 -> INVITE 0639981234   a <- INVITE   a -> 200   a <- ACK   201 <- 200   201 -> ACK";
 /// It is cut off on both sides.
-const CUT: &str = "201 <- BYE   201 -> 200 BYE   a <- BYE   a -> 200 BYE   record: hung_up   trace: ceiling_reached";
+const CUT: &str = "201 <- BYE   201 -> 200 BYE   a <- BYE   a -> 200 BYE   record: ceiling_reached   trace: ceiling_reached";
 /// 201 does not get outside any more.
 const STOPPED: &str = "201 -> INVITE 0639981234   201 <- 403   201 -> ACK   record: ceiling_reached";
 
@@ -71,7 +71,7 @@ fn when_the_house_has_spent_enough_everybody_is_cut_off_and_two_people_are_told_
         202 -> INVITE 0639981234   a <- INVITE   a -> 200   a <- ACK   202 <- 200   202 -> ACK
         wait 60s
         201 <- BYE   201 -> 200 BYE   a <- BYE   a -> 200 BYE   a <- BYE   a -> 200 BYE   202 <- BYE   202 -> 200 BYE
-        record: hung_up   trace: ceiling_reached   record: hung_up   trace: ceiling_reached
+        record: ceiling_reached   trace: ceiling_reached   record: ceiling_reached   trace: ceiling_reached
         203 <- MESSAGE body=[house:] body=[minutes_of_hour]   203 -> 200 MESSAGE
         204 <- MESSAGE body=[house:] body=[minutes_of_hour]   204 -> 200 MESSAGE
         spent: house 2 minutes_of_hour   spent: 201 1
@@ -128,7 +128,7 @@ fn whoever_sends_a_caller_outside_pays_for_it() {
         a <- INVITE   a -> 200   a <- ACK
         201 <- NOTIFY   201 -> 200 NOTIFY   201 <- BYE   201 -> 200 BYE   record: answered
         wait 60s
-        202 <- BYE   202 -> 200 BYE   a <- BYE   a -> 200 BYE   record: hung_up
+        202 <- BYE   202 -> 200 BYE   a <- BYE   a -> 200 BYE   record: ceiling_reached
         spent: 201 1 minutes_of_hour   spent: 202 0
         @OFF
     ",
